@@ -1,0 +1,104 @@
+"""What a blob holds once it has been read: a page with its chunks and links, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class PageKind(StrEnum):
+    """How a page's text is parsed, decided by its path alone."""
+
+    MARKDOWN = "markdown"
+    TEXT = "text"
+    CODE = "code"
+
+
+class LinkKind(StrEnum):
+    """The form in which a link was written."""
+
+    LINK = "link"
+    IMAGE = "image"
+    WIKILINK = "wikilink"
+    EMBED = "embed"
+
+
+class Reason(StrEnum):
+    """Why a path of the tree has no page. The first group is skipped, the second has failed."""
+
+    BINARY = "binary"
+    LFS_POINTER = "lfs_pointer"
+    SYMLINK = "symlink"
+    SUBMODULE = "submodule"
+
+    TOO_LARGE = "too_large"
+    FRONT_MATTER_BROKEN = "front_matter_broken"
+    FRONT_MATTER_TOO_LARGE = "front_matter_too_large"
+    FRONT_MATTER_TOO_DEEP = "front_matter_too_deep"
+    UNREADABLE = "unreadable"
+
+    @property
+    def skips(self) -> bool:
+        """True where the path is left out for what it is; False where a person should look at it."""
+        return self in _SKIPPED
+
+
+_SKIPPED = frozenset({Reason.BINARY, Reason.LFS_POINTER, Reason.SYMLINK, Reason.SUBMODULE})
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One stretch of a page's body. The texts of a page's chunks, put together, are its body to the character.
+
+    `headings` are the titles in force at its first text, outermost first: those the chunk itself begins with
+    included, those without text left out, each of at most 500 characters. `first_line` and `last_line` are the lines
+    its first and its last character stand on that are not blank space; where all is blank, both are the line it
+    begins on. Lines are counted from 1 over the whole file, front matter included, and end with `\\n`, `\\r\\n` or a
+    lone `\\r`.
+    """
+
+    text: str
+    text_hash: bytes
+    """SHA-256 of the text in UTF-8, 32 bytes."""
+    headings: tuple[str, ...]
+    first_line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link as written: its target is not resolved."""
+
+    kind: LinkKind
+    target: str
+    """As the parser gives it, reference links by their definition; `mailto:` before the address of `<a@b.c>`."""
+    line: int
+    """The line of the file on which the link starts, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """Everything derived from a blob and its path, the slug apart (which depends on the other paths too)."""
+
+    kind: PageKind
+    title: str
+    front_matter: dict[str, Any] | None
+    """JSON values only, equal ones possibly shared; None where the page has no front matter."""
+    body_line: int
+    """The line of the file on which the body begins, from 1."""
+    chunks: tuple[Chunk, ...]
+    """None where the body is empty; blank space alone is a body."""
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A blob that cannot be taken in, and why."""
+
+    reason: Reason
+    detail: str
+    """One line for a person: what is wrong, and in which line of the file where that can be said."""
+
+
+Derived = PageContent | Refused

@@ -1,0 +1,26 @@
+"""Short hashes of everything that decides what a source's rows look like, the tree apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+
+SLUG_RULE = 1
+
+
+def page_fingerprint(pipeline: str) -> bytes:
+    """8 bytes that change when a page of an unchanged blob may come out differently.
+
+    The Unicode version is in it, since slugs and titles follow the interpreter's character tables.
+    """
+    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version])
+
+
+def source_fingerprint(pipeline: str, *, branch: str | None, strategy: str) -> bytes:
+    """8 bytes that change when a source's settings or the pipeline could select or derive other pages."""
+    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version, branch, strategy])
+
+
+def _hash(parts: list[object]) -> bytes:
+    return hashlib.sha256(json.dumps(parts).encode()).digest()[:8]

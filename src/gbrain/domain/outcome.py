@@ -1,0 +1,123 @@
+"""How a source's run ended: values closed by `match`, and the words the contract has for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What was committed: pages by what happened to them, ledger rows by kind, distinct texts that came and went."""
+
+    added: int = 0
+    modified: int = 0
+    renamed: int = 0
+    deleted: int = 0
+    failed: int = 0
+    skipped: int = 0
+    chunks_created: int = 0
+    chunks_deleted: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Both together."""
+        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+
+class SyncStatus(StrEnum):
+    """What a sync that worked amounts to."""
+
+    FIRST_SYNC = "first_sync"
+    SYNCED = "synced"
+    UP_TO_DATE = "up_to_date"
+
+
+class Code(StrEnum):
+    """Why a source's row is not `ok`."""
+
+    FETCH_FAILED = "fetch_failed"
+    FETCH_TIMEOUT = "fetch_timeout"
+    AUTH_FAILED = "auth_failed"
+    REMOTE_GONE = "remote_gone"
+    BRANCH_GONE = "branch_gone"
+    NOT_A_REPOSITORY = "not_a_repository"
+    PATH_MISSING = "path_missing"
+    OTHER_HOST = "other_host"
+    NO_COMMIT = "no_commit"
+    MASS_DELETE = "mass_delete"
+    LEASE_HELD = "lease_held"
+    LEASE_LOST = "lease_lost"
+    TIMEOUT = "timeout"
+    DISABLED = "disabled"
+    DATABASE = "database"
+    DISK_FULL = "disk_full"
+    INTERNAL = "internal"
+
+
+class Status(StrEnum):
+    """The status of a source's row."""
+
+    OK = "ok"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+    ERROR = "error"
+    BUSY = "busy"
+    SKIPPED = "skipped"
+
+
+_REMOTE = {Code.FETCH_FAILED, Code.FETCH_TIMEOUT, Code.AUTH_FAILED, Code.REMOTE_GONE, Code.BRANCH_GONE}
+
+
+def status_of(code: Code | None, *, has_bookmark: bool, all_sources: bool) -> Status:
+    """The status that follows from an error code; a failed fetch is an error only while nothing is in yet."""
+    match code:
+        case None:
+            return Status.OK
+        case Code.TIMEOUT:
+            return Status.PARTIAL
+        case Code.MASS_DELETE:
+            return Status.REFUSED
+        case Code.LEASE_HELD:
+            return Status.BUSY
+        case Code.DISABLED:
+            return Status.SKIPPED
+        case Code.OTHER_HOST if all_sources:
+            return Status.SKIPPED
+        case _ if code in _REMOTE and has_bookmark:
+            return Status.PARTIAL
+        case _:
+            return Status.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a row is not `ok`, and what to do."""
+
+    code: Code
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One source's row. `trouble` may stand beside `sync_status`: a failed fetch does not keep local news out."""
+
+    source_id: str
+    name: str
+    status: Status
+    sync_status: SyncStatus | None = None
+    trouble: Trouble | None = None
+    from_revision: str | None = None
+    to_revision: str | None = None
+    counts: Counts = field(default_factory=Counts)
+    failures_open: int = 0
+    duration: timedelta = timedelta()
+
+
+def exit_code(results: list[Result], *, all_sources: bool) -> int:
+    """The command's exit code: 1 if anything needs attention, 5 if the one source asked for is held, else 0."""
+    if not all_sources and any(result.status is Status.BUSY for result in results):
+        return 5
+    bad = {Status.PARTIAL, Status.REFUSED, Status.ERROR}
+    return 1 if any(result.status in bad or result.failures_open for result in results) else 0

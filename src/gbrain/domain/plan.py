@@ -1,0 +1,139 @@
+"""The planner's decision for one path: what must happen so that the brain holds what the tree says.
+
+Wanted state is the tree; actual state is the page of a path, or the ledger's entry that says why it has none. Nothing
+else is consulted: no history, no clock, no order of arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gbrain.domain.content import Reason
+from gbrain.domain.tree import TreeEntry
+
+MAX_BLOB_BYTES = 5_000_000
+"""A blob above this is never read."""
+
+_SYMLINK, _SUBMODULE = 0o120000, 0o160000
+
+
+class StoredPage(NamedTuple):
+    """What the pages table remembers of a path."""
+
+    path: bytes
+    page_id: int
+    blob: bytes
+    fingerprint: bytes
+    slug: str
+
+
+class StoredEntry(NamedTuple):
+    """What the ledger remembers of a path that has no page."""
+
+    path: bytes
+    blob: bytes
+    mode: int
+    fingerprint: bytes
+    slug: str | None
+    """The slug its page would have, where the path is a file; it keeps its place among its group's slugs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Read the entry's blob, derive it and store what comes out: as a new page, or over the page that is there."""
+
+    entry: TreeEntry
+    page: StoredPage | None
+    noted: StoredEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The page's path is gone from what is wanted."""
+
+    page: StoredPage
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The path cannot be a page, as its mode or size tell: note why, and let go of the page it may have had."""
+
+    entry: TreeEntry
+    reason: Reason
+    page: StoredPage | None
+    noted: StoredEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The ledger's entry has nothing left to stand for."""
+
+    noted: StoredEntry
+
+
+Decision = Write | Drop | Record | Forget
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides beside the tree. `full` derives again even what is unchanged, acknowledged failures apart."""
+
+    wanted: Callable[[bytes], bool]
+    fingerprint: bytes
+    full: bool
+
+
+def decide(
+    entry: TreeEntry | None, page: StoredPage | None, noted: StoredEntry | None, rules: Rules
+) -> Decision | None:
+    """What to do about one path; None where the brain already holds what the tree says.
+
+    `entry` is None where the tree does not have the path. At most one of `page` and `noted` is there.
+    """
+    if entry is None or not _is_taken(entry, rules):
+        if page is not None:
+            return Drop(page)
+        return Forget(noted) if noted is not None else None
+    if noted is not None and _same_as_noted(entry, noted, rules):
+        return None
+    if (reason := refusal_by_kind(entry)) is not None:
+        return Record(entry, reason, page, noted)
+    if page is not None and not rules.full and (page.blob, page.fingerprint) == (entry.blob, rules.fingerprint):
+        return None
+    return Write(entry, page, noted)
+
+
+def refusal_by_kind(entry: TreeEntry) -> Reason | None:
+    """Why the entry cannot be read, as mode and size tell; None where it can. An unknown size (-1) refuses nothing."""
+    if entry.mode == _SYMLINK:
+        return Reason.SYMLINK
+    if entry.mode == _SUBMODULE:
+        return Reason.SUBMODULE
+    return Reason.TOO_LARGE if entry.size_bytes > MAX_BLOB_BYTES else None
+
+
+def _is_taken(entry: TreeEntry, rules: Rules) -> bool:
+    return entry.mode in (_SYMLINK, _SUBMODULE) or rules.wanted(entry.path)
+
+
+def _same_as_noted(entry: TreeEntry, noted: StoredEntry, rules: Rules) -> bool:
+    return (noted.blob, noted.mode, noted.fingerprint) == (entry.blob, entry.mode, rules.fingerprint)
+
+
+Triple = tuple[TreeEntry | None, StoredPage | None, StoredEntry | None]
+
+
+def align(entries: list[TreeEntry], pages: list[StoredPage], noted: list[StoredEntry]) -> list[Triple]:
+    """Each path that occurs in any of the three, once, with what each of them says of it; in no order."""
+    if not pages and not noted:
+        return [(entry, None, None) for entry in entries]
+    page_of = {page.path: page for page in pages}
+    noted_of = {row.path: row for row in noted}
+    triples: list[Triple] = [
+        (entry, page_of.pop(entry.path, None), noted_of.pop(entry.path, None)) for entry in entries
+    ]
+    triples += [(None, page, noted_of.pop(page.path, None)) for page in page_of.values()]
+    triples += [(None, None, row) for row in noted_of.values()]
+    return triples
