@@ -1,0 +1,1 @@
+"""The PostgreSQL server itself: the embedded one's life cycle, and the pool of connections to any."""

@@ -1,0 +1,67 @@
+"""The one bounded pool of connections a process has, fit for a server behind a transaction pooler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from gbrain.errors import DatabaseUnusable
+
+APPLICATION = "gbrain"
+CONNECT_SECONDS = 10
+
+Connection = AsyncConnection[tuple[Any, ...]]
+Pool = AsyncConnectionPool[Connection]
+
+
+@asynccontextmanager
+async def open_pool(conninfo: str, *, size: int) -> AsyncIterator[Pool]:
+    """A pool of at most `size` connections, opened as they are needed and closed with the block.
+
+    Connections commit by themselves outside `transaction()`, and never prepare statements on the server: behind
+    pgbouncer in transaction mode the next statement may meet another server process.
+    """
+    pool: Pool = AsyncConnectionPool(
+        _with_defaults(conninfo),
+        min_size=0,
+        max_size=size,
+        open=False,
+        timeout=600,
+        num_workers=1,
+        kwargs={"autocommit": True, "prepare_threshold": None},
+        connection_class=AsyncConnection[tuple[Any, ...]],
+    )
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close(timeout=2)
+
+
+async def connect(conninfo: str) -> Connection:
+    """One connection of its own, outside the pool; the caller closes it."""
+    try:
+        return await AsyncConnection.connect(_with_defaults(conninfo), autocommit=True, prepare_threshold=None)
+    except OperationalError as error:
+        raise unusable(error) from error
+
+
+def unusable(error: OperationalError | PoolTimeout) -> DatabaseUnusable:
+    """The error a person can act on, for a database that does not answer."""
+    text = str(error).strip().splitlines()
+    return DatabaseUnusable(
+        f"cannot use the database: {text[0] if text else 'no answer'}",
+        hint="check that the server runs and that the URL, the role and its password file are right",
+    )
+
+
+def _with_defaults(conninfo: str) -> str:
+    given = conninfo_to_dict(conninfo)
+    defaults: dict[str, str | int] = {"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS}
+    missing: dict[str, str | int] = {key: value for key, value in defaults.items() if key not in given}
+    return make_conninfo(conninfo, **missing)

@@ -1,0 +1,1 @@
+"""What stands in the database, read and written by named statements."""

@@ -1,0 +1,93 @@
+"""Leases in the database: taken, renewed, proved, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gbrain.domain.lease import Holder, Lease
+from gbrain.errors import LeaseLost
+from gbrain.store.connection import Connection
+from gbrain.store.statements import statements
+
+SQL = statements("leases")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """A lease that is ours now, and the schema's version at that moment."""
+
+    lease: Lease
+    schema_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """A lease that somebody holds, with the token a successor would take it from."""
+
+    holder: Holder
+    token: int
+
+
+async def create(conn: Connection, name: str) -> None:
+    """Make the lease's row, if it is not there from before."""
+    await conn.execute(SQL["create_lease"], {"name": name})
+
+
+async def take_lapsed(conn: Connection, name: str, me: Holder, *, term: timedelta) -> Granted | None:
+    """Take the lease if nobody holds it or its term has run out; None where somebody does."""
+    return await _take(conn, "take_lapsed", name, me, term=term, seen_token=None)
+
+
+async def take_from_dead(
+    conn: Connection, name: str, me: Holder, *, term: timedelta, seen_token: int
+) -> Granted | None:
+    """Take the lease from a holder known to be dead; None where the lease has moved on meanwhile."""
+    return await _take(conn, "take_from_dead", name, me, term=term, seen_token=seen_token)
+
+
+async def current(conn: Connection, name: str) -> Current | None:
+    """Who holds the lease; None where its term has run out or it was given back."""
+    row = await (await conn.execute(SQL["holder"], {"name": name})).fetchone()
+    if row is None:
+        return None
+    token, host, boot, pids, pid, started = row
+    return Current(holder=Holder(host=host, boot=boot, pids=pids, pid=pid, started=started), token=token)
+
+
+async def renew(conn: Connection, leases: Sequence[Lease], *, term: timedelta) -> set[str]:
+    """Prolong all leases that are still ours; their names. One that is missing from them is lost."""
+    values = {"names": [lease.name for lease in leases], "tokens": [lease.token for lease in leases], "term": term}
+    return {name for (name,) in await (await conn.execute(SQL["renew"], values)).fetchall()}
+
+
+async def release(conn: Connection, lease: Lease) -> None:
+    """Give the lease back, if it is still ours."""
+    await conn.execute(SQL["release"], {"name": lease.name, "token": lease.token})
+
+
+async def prove(conn: Connection, lease: Lease) -> None:
+    """Make sure, inside a transaction, that the lease is ours until it ends; raises LeaseLost where it is not."""
+    row = await (await conn.execute(SQL["prove"], {"name": lease.name, "token": lease.token})).fetchone()
+    if row is None:
+        raise LeaseLost(
+            f"the lease {lease.name} went to another process or was ended by a changed setting",
+            hint="nothing that was not committed before was written; run the sync again",
+        )
+
+
+async def raise_token(conn: Connection, name: str) -> None:
+    """End whatever run holds the lease, in the caller's transaction."""
+    await conn.execute(SQL["raise_token"], {"name": name})
+
+
+async def _take(
+    conn: Connection, statement: str, name: str, me: Holder, *, term: timedelta, seen_token: int | None
+) -> Granted | None:
+    values = {"name": name, "term": term, "seen_token": seen_token, "host": me.host, "boot": me.boot}
+    values |= {"pids": me.pids, "pid": me.pid, "started": me.started}
+    row = await (await conn.execute(SQL[statement], values)).fetchone()
+    if row is None:
+        return None
+    return Granted(lease=Lease(name=name, token=row[0]), schema_version=row[1])

@@ -1,0 +1,64 @@
+"""Pages as they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gbrain.store.connection import Connection
+from gbrain.store.statements import statements
+
+SQL = statements("pages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageHead:
+    """A page without its text."""
+
+    id: int
+    source_id: str
+    path: bytes
+    slug: str
+    kind: str
+    title: str
+    front_matter: dict[str, Any] | None
+    body_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk:
+    """A chunk where it stands. Lines are counted from 1 over the file."""
+
+    ordinal: int
+    text: str
+    headings: list[str]
+    first_line: int
+    last_line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLink:
+    """A link as written."""
+
+    kind: str
+    target: str
+    line: int
+
+
+async def find(conn: Connection, *, source_id: str | None, slug: str, path: bytes) -> list[PageHead]:
+    """Pages whose slug or path this is, in one source or in all; at most 10."""
+    values = {"source": source_id, "slug": slug, "path": path}
+    rows = await (await conn.execute(SQL["find"], values)).fetchall()
+    return [PageHead(**dict(zip(PageHead.__dataclass_fields__, row, strict=True))) for row in rows]
+
+
+async def chunks(conn: Connection, page_id: int) -> list[StoredChunk]:
+    """A page's chunks in order; their texts put together are its body."""
+    rows = await (await conn.execute(SQL["chunks"], {"page": page_id})).fetchall()
+    return [StoredChunk(**dict(zip(StoredChunk.__dataclass_fields__, row, strict=True))) for row in rows]
+
+
+async def links(conn: Connection, page_id: int) -> list[StoredLink]:
+    """A page's links in order."""
+    rows = await (await conn.execute(SQL["links"], {"page": page_id})).fetchall()
+    return [StoredLink(kind=kind, target=target, line=line) for kind, target, line in rows]

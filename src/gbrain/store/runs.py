@@ -1,0 +1,58 @@
+"""The record of a source's runs, and what other processes see of one that is under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gbrain.domain.lease import Holder, Lease
+from gbrain.domain.outcome import Result
+from gbrain.domain.steps import Phase
+from gbrain.store.connection import Connection
+from gbrain.store.statements import statements
+
+SQL = statements("runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run under way."""
+
+    id: int
+    started_at: datetime
+
+
+async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, from_revision: str | None) -> Run:
+    """Record that a run begins; earlier runs that were cut off are closed."""
+    values = {"source": source_id, "token": lease.token, "host": me.host, "pid": me.pid}
+    row = await (await conn.execute(SQL["begin"], values | {"from_revision": from_revision})).fetchone()
+    run_id, started_at = row or (0, datetime.min)
+    return Run(id=run_id, started_at=started_at)
+
+
+async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) -> None:
+    """Say what the run is busy with from now on."""
+    await conn.execute(SQL["enter"], {"run": run.id, "phase": phase.value, "total": total})
+
+
+async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> int:
+    """Record how the run ended; how many failures of the source are open.
+
+    `fresh`: the source was really compared with all it follows.
+    """
+    trouble = result.trouble
+    values = {
+        "run": run.id,
+        "source": result.source_id,
+        "started_at": run.started_at,
+        "status": result.status.value,
+        "sync_status": result.sync_status.value if result.sync_status else None,
+        "error_code": trouble.code.value if trouble else None,
+        "error": trouble.message if trouble else None,
+        "hint": trouble.hint if trouble else None,
+        "to_revision": result.to_revision,
+        "fresh": fresh,
+    }
+    await conn.execute(SQL["finish"], values)
+    row = await (await conn.execute(SQL["note_attempt"], values)).fetchone()
+    return row[0] if row is not None else 0

@@ -1,0 +1,221 @@
+-- Where a batch is gathered before the lease is proved: private to the transaction, gone with it.
+-- name: create_stage
+CREATE TEMP TABLE stage_pages (page_id bigint, is_new boolean, renamed boolean, path bytea, blob bytea,
+    fingerprint bytea, slug text COLLATE "C", kind text, title text, front_matter jsonb, body_line integer,
+    chunk_count integer, link_count integer) ON COMMIT DROP;
+CREATE TEMP TABLE stage_texts (hash bytea, text text) ON COMMIT DROP;
+CREATE TEMP TABLE stage_chunks (page_id bigint, ordinal integer, hash bytea, headings text[], first_line integer,
+    last_line integer) ON COMMIT DROP;
+CREATE TEMP TABLE stage_links (page_id bigint, ordinal integer, kind text, target text, line integer) ON COMMIT DROP
+
+-- What only a batch that changes or removes something needs beside that.
+-- name: create_change_stage
+CREATE TEMP TABLE stage_removed (page_id bigint, went boolean) ON COMMIT DROP;
+CREATE TEMP TABLE stage_slugs (page_id bigint, path bytea, slug text COLLATE "C", release boolean) ON COMMIT DROP;
+CREATE TEMP TABLE stage_ledger (path bytea, blob bytea, mode integer, fingerprint bytea, slug text COLLATE "C",
+    reason text, detail text, state text) ON COMMIT DROP;
+CREATE TEMP TABLE stage_loose (text_id bigint) ON COMMIT DROP;
+CREATE TEMP TABLE stage_touched (page_id bigint) ON COMMIT DROP
+
+-- name: copy_pages
+COPY stage_pages (page_id, is_new, renamed, path, blob, fingerprint, slug, kind, title, front_matter, body_line,
+    chunk_count, link_count) FROM STDIN (FORMAT binary)
+
+-- name: copy_texts
+COPY stage_texts (hash, text) FROM STDIN (FORMAT binary)
+
+-- name: copy_chunks
+COPY stage_chunks (page_id, ordinal, hash, headings, first_line, last_line) FROM STDIN (FORMAT binary)
+
+-- name: copy_links
+COPY stage_links (page_id, ordinal, kind, target, line) FROM STDIN (FORMAT binary)
+
+-- name: copy_removed
+COPY stage_removed (page_id, went) FROM STDIN (FORMAT binary)
+
+-- name: copy_slugs
+COPY stage_slugs (page_id, path, slug, release) FROM STDIN (FORMAT binary)
+
+-- name: copy_ledger
+COPY stage_ledger (path, blob, mode, fingerprint, slug, reason, detail, state) FROM STDIN (FORMAT binary)
+
+-- From here to the commit nothing of this transaction may hold up a successor for longer than this.
+-- name: bound
+SELECT set_config('lock_timeout', %(limit)s, true), set_config('statement_timeout', %(limit)s, true),
+       set_config('idle_in_transaction_session_timeout', %(limit)s, true)
+
+-- The texts that pages about to go or to change stand on: they may be loose afterwards.
+-- name: note_loose
+INSERT INTO stage_loose
+SELECT c.text_id FROM gbrain.chunks AS c JOIN stage_removed AS r ON c.page_id = r.page_id
+UNION ALL
+SELECT c.text_id FROM gbrain.chunks AS c JOIN stage_pages AS s ON c.page_id = s.page_id WHERE NOT s.is_new
+
+-- name: drop_chunks
+DELETE FROM gbrain.chunks AS c USING stage_removed AS r WHERE c.page_id = r.page_id
+
+-- name: drop_links
+DELETE FROM gbrain.links AS l USING stage_removed AS r WHERE l.page_id = r.page_id
+
+-- Pages that went from the tree, and those whose new version cannot be taken in.
+-- name: drop_pages
+WITH gone AS (
+    DELETE FROM gbrain.pages AS p USING stage_removed AS r WHERE p.id = r.page_id AND p.source_id = %(source)s
+    RETURNING r.went
+)
+SELECT count(*), count(*) FILTER (WHERE went) FROM gone
+
+-- Pages whose slug another page is about to take step aside.
+-- name: release_slugs
+UPDATE gbrain.pages AS p SET slug = s.slug FROM stage_slugs AS s
+WHERE s.release AND p.id = s.page_id AND p.source_id = %(source)s
+
+-- Pages that only get another slug, because their group changed.
+-- name: reslug_pages
+WITH changed AS (
+    UPDATE gbrain.pages AS p SET slug = s.slug FROM stage_slugs AS s
+    WHERE NOT s.release AND p.id = s.page_id AND p.source_id = %(source)s AND p.slug <> s.slug
+    RETURNING p.id
+)
+INSERT INTO stage_touched SELECT id FROM changed
+
+-- The same for paths that have no page but keep a place in their group.
+-- name: reslug_ledger
+UPDATE gbrain.ledger AS l SET slug = s.slug FROM stage_slugs AS s
+WHERE s.page_id IS NULL AND l.source_id = %(source)s AND substr(l.path, 1, 1000) = substr(s.path, 1, 1000)
+  AND sha256(l.path) = sha256(s.path)
+
+-- Pages that are there and come out differently.
+-- name: update_pages
+WITH changed AS (
+    UPDATE gbrain.pages AS p
+    SET path = s.path, blob = s.blob, fingerprint = s.fingerprint, slug = s.slug, kind = s.kind, title = s.title,
+        front_matter = s.front_matter, body_line = s.body_line
+    FROM stage_pages AS s
+    WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s
+      AND (p.path, p.blob, p.slug, p.kind, p.title, p.front_matter, p.body_line)
+          IS DISTINCT FROM (s.path, s.blob, s.slug, s.kind, s.title, s.front_matter, s.body_line)
+    RETURNING p.id
+)
+INSERT INTO stage_touched SELECT id FROM changed
+
+-- Pages that come out the same under a new pipeline need only say so.
+-- name: refresh_fingerprints
+UPDATE gbrain.pages AS p SET fingerprint = s.fingerprint FROM stage_pages AS s
+WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s AND p.fingerprint <> s.fingerprint
+
+-- name: insert_pages
+INSERT INTO gbrain.pages (id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line)
+SELECT page_id, %(source)s, path, blob, fingerprint, slug, kind, title, front_matter, body_line
+FROM stage_pages WHERE is_new
+
+-- Texts the source does not have yet; their lexemes are made here, and only for these.
+-- name: insert_texts
+INSERT INTO gbrain.texts (source_id, hash, text)
+SELECT %(source)s, s.hash, s.text
+FROM stage_texts AS s
+WHERE NOT EXISTS (SELECT FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = s.hash)
+
+-- Places beyond the new end of a page.
+-- name: trim_chunks
+WITH changed AS (
+    DELETE FROM gbrain.chunks AS c USING stage_pages AS s
+    WHERE NOT s.is_new AND c.page_id = s.page_id AND c.ordinal >= s.chunk_count
+    RETURNING c.page_id
+)
+INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+
+-- Places of new pages.
+-- name: insert_chunks
+INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
+SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
+FROM stage_chunks AS s
+JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
+
+-- Places of pages that were there: only those that differ are written.
+-- name: upsert_chunks
+WITH changed AS (
+    INSERT INTO gbrain.chunks AS c (page_id, ordinal, text_id, headings, first_line, last_line)
+    SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
+    FROM stage_chunks AS s
+    JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
+    ON CONFLICT (page_id, ordinal) DO UPDATE
+    SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
+        last_line = excluded.last_line
+    WHERE (c.text_id, c.headings, c.first_line, c.last_line)
+          IS DISTINCT FROM (excluded.text_id, excluded.headings, excluded.first_line, excluded.last_line)
+    RETURNING page_id
+)
+INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+
+-- Links beyond the new number of a page's links.
+-- name: trim_links
+WITH changed AS (
+    DELETE FROM gbrain.links AS l USING stage_pages AS s
+    WHERE NOT s.is_new AND l.page_id = s.page_id AND l.ordinal >= s.link_count
+    RETURNING l.page_id
+)
+INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+
+-- name: insert_links
+INSERT INTO gbrain.links (page_id, ordinal, kind, target, line)
+SELECT page_id, ordinal, kind, target, line FROM stage_links
+
+-- name: upsert_links
+WITH changed AS (
+    INSERT INTO gbrain.links AS l (page_id, ordinal, kind, target, line)
+    SELECT page_id, ordinal, kind, target, line FROM stage_links
+    ON CONFLICT (page_id, ordinal) DO UPDATE
+    SET kind = excluded.kind, target = excluded.target, line = excluded.line
+    WHERE (l.kind, l.target, l.line) IS DISTINCT FROM (excluded.kind, excluded.target, excluded.line)
+    RETURNING page_id
+)
+INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+
+-- Texts that no place needs any more.
+-- name: drop_loose_texts
+DELETE FROM gbrain.texts AS t
+USING (SELECT DISTINCT text_id FROM stage_loose) AS l
+WHERE t.id = l.text_id AND t.source_id = %(source)s
+  AND NOT EXISTS (SELECT FROM gbrain.chunks AS c WHERE c.text_id = t.id)
+
+-- Pages that were there before, kept their path's identity and changed.
+-- name: count_modified
+SELECT count(DISTINCT t.page_id)
+FROM stage_touched AS t
+WHERE NOT EXISTS (SELECT FROM stage_pages AS s WHERE s.page_id = t.page_id AND (s.is_new OR s.renamed))
+
+-- The states in which the ledger had the paths this batch settles anew.
+-- name: clear_ledger
+WITH gone AS (
+    DELETE FROM gbrain.ledger AS l USING stage_ledger AS s
+    WHERE l.source_id = %(source)s AND substr(l.path, 1, 1000) = substr(s.path, 1, 1000)
+      AND sha256(l.path) = sha256(s.path)
+    RETURNING l.state
+)
+SELECT count(*) FILTER (WHERE state = 'open'), count(*) FILTER (WHERE state = 'acknowledged') FROM gone
+
+-- Why paths of this batch have no page. A row without a reason was there to be cleared only.
+-- name: insert_ledger
+INSERT INTO gbrain.ledger (source_id, path, blob, mode, fingerprint, slug, reason, detail, state)
+SELECT %(source)s, path, blob, mode, fingerprint, slug, reason, detail, state
+FROM stage_ledger WHERE reason IS NOT NULL
+
+-- The counts that status shows move with the rows they count; the first batch of a run unsettles the source.
+-- name: count_batch
+UPDATE gbrain.states
+SET settled = false, pages = pages + %(pages)s, chunks = chunks + %(chunks)s,
+    failures_open = failures_open + %(open)s, failures_acknowledged = failures_acknowledged + %(acknowledged)s
+WHERE source_id = %(source)s
+
+-- The bookmark moves with the last of the data it stands for, if it and the settings are still what the run began with.
+-- name: move_bookmark
+UPDATE gbrain.states AS st
+SET bookmark_commit = %(commit)s, bookmark_tree = %(tree)s, bookmark_fingerprint = %(fingerprint)s,
+    committed_at = %(committed_at)s, settled = true
+FROM gbrain.sources AS s
+WHERE st.source_id = %(source)s AND s.id = st.source_id AND s.settings_version = %(settings_version)s
+  AND st.bookmark_commit IS NOT DISTINCT FROM %(from_commit)s::text
+  AND st.bookmark_tree IS NOT DISTINCT FROM %(from_tree)s::text
+  AND st.bookmark_fingerprint IS NOT DISTINCT FROM %(from_fingerprint)s::bytea
+RETURNING st.source_id

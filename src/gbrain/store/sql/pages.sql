@@ -1,0 +1,18 @@
+-- A page by slug, or by path.
+-- name: find
+SELECT p.id, p.source_id, p.path, p.slug, p.kind, p.title, p.front_matter, p.body_line
+FROM gbrain.pages AS p
+WHERE (%(source)s::text IS NULL OR p.source_id = %(source)s)
+  AND (p.slug = %(slug)s OR (substr(p.path, 1, 1000) = substr(%(path)s::bytea, 1, 1000) AND sha256(p.path) = sha256(%(path)s::bytea)))
+ORDER BY p.source_id, p.slug <> %(slug)s
+LIMIT 10
+
+-- The texts of a page, in order: put together they are its body.
+-- name: chunks
+SELECT c.ordinal, t.text, c.headings, c.first_line, c.last_line
+FROM gbrain.chunks AS c JOIN gbrain.texts AS t ON t.id = c.text_id
+WHERE c.page_id = %(page)s ORDER BY c.ordinal
+
+-- The links of a page as written, in order.
+-- name: links
+SELECT kind, target, line FROM gbrain.links WHERE page_id = %(page)s ORDER BY ordinal

@@ -1,0 +1,40 @@
+-- A run begins. Runs of this source that never said how they ended were cut off: they are closed as such.
+-- name: begin
+WITH cut_off AS (
+    UPDATE gbrain.runs
+    SET finished_at = clock_timestamp(), status = 'error', error_code = 'interrupted',
+        error = 'the run ended without a word: killed, or its machine stopped',
+        hint = 'what it had committed is kept and the next run goes on from there'
+    WHERE source_id = %(source)s AND finished_at IS NULL
+)
+INSERT INTO gbrain.runs (source_id, lease_token, host, pid, phase, from_revision)
+VALUES (%(source)s, %(token)s, %(host)s, %(pid)s, 'fetch', %(from_revision)s)
+RETURNING id, clock_timestamp()
+
+-- What a run is busy with, for whoever looks.
+-- name: enter
+UPDATE gbrain.runs SET phase = %(phase)s, done = 0, total = %(total)s WHERE id = %(run)s
+
+-- What a batch has added, in the batch's own transaction.
+-- name: advance
+UPDATE gbrain.runs
+SET done = done + %(done)s, added = added + %(added)s, modified = modified + %(modified)s,
+    renamed = renamed + %(renamed)s, deleted = deleted + %(deleted)s, failed = failed + %(failed)s,
+    skipped = skipped + %(skipped)s, chunks_created = chunks_created + %(chunks_created)s,
+    chunks_deleted = chunks_deleted + %(chunks_deleted)s
+WHERE id = %(run)s
+
+-- How a run ended.
+-- name: finish
+UPDATE gbrain.runs
+SET finished_at = clock_timestamp(), phase = 'finish', status = %(status)s, sync_status = %(sync_status)s,
+    error_code = %(error_code)s, error = %(error)s, hint = %(hint)s, to_revision = %(to_revision)s
+WHERE id = %(run)s
+
+-- What the source remembers of it. Freshness moves only where the remote, if there is one, was really asked.
+-- name: note_attempt
+UPDATE gbrain.states
+SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
+    last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END
+WHERE source_id = %(source)s
+RETURNING failures_open

@@ -1,0 +1,15 @@
+-- Everything the dashboard shows, one row a source, by id: no counting, only what the writers keep.
+-- name: status
+SELECT s.id, s.name, s.host_id, s.host_name, s.path, s.url, s.federated, s.enabled, s.max_age,
+       st.last_sync_at, st.last_attempt_at, st.last_attempt_status, st.last_attempt_code, st.bookmark_commit,
+       st.committed_at, st.pages, st.chunks, st.failures_open, st.failures_acknowledged, clock_timestamp(),
+       r.host, r.pid, r.started_at, r.phase, r.done, r.total
+FROM gbrain.sources AS s
+JOIN gbrain.states AS st ON st.source_id = s.id
+LEFT JOIN gbrain.leases AS l ON l.name = 'gbrain-sync:' || s.id AND l.expires_at >= clock_timestamp()
+LEFT JOIN LATERAL (
+    SELECT * FROM gbrain.runs AS r
+    WHERE r.source_id = s.id AND r.lease_token = l.token AND r.finished_at IS NULL
+    ORDER BY r.id DESC LIMIT 1
+) AS r ON true
+ORDER BY s.id
