@@ -1,0 +1,87 @@
+"""A brain wired from settings: its server, its pool, its schema, and what a sync needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from gbrain.app.home import make_home
+from gbrain.app.settings import Settings
+from gbrain.postgres import embedded
+from gbrain.postgres.embedded import EmbeddedServer
+from gbrain.postgres.pool import Pool, connect, open_pool, unusable
+from gbrain.store import schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brain:
+    """An open brain, migrated to this program's schema."""
+
+    settings: Settings
+    conninfo: str
+    direct_conninfo: str
+    is_embedded: bool
+    pool: Pool
+
+
+@contextmanager
+def reach_database(settings: Settings, say: Callable[[str], None]) -> Iterator[str]:
+    """How to connect to the brain's database; the embedded server runs at least as long as the block."""
+    make_home(settings.home)
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with EmbeddedServer.open(settings.home, say=say) as server:
+        yield server.conninfo
+
+
+@asynccontextmanager
+async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> AsyncIterator[Brain]:
+    """The brain over an open database, created or migrated where it must be, with a pool of `connections`."""
+    direct = settings.direct_database_url or conninfo
+    async with open_pool(conninfo, size=connections) as pool:
+        try:
+            await _migrate(pool, direct, is_direct=direct == conninfo)
+            yield Brain(
+                settings=settings,
+                conninfo=conninfo,
+                direct_conninfo=direct,
+                is_embedded=not settings.database_url,
+                pool=pool,
+            )
+        except (OperationalError, PoolTimeout) as error:
+            raise unusable(error) from error
+
+
+def brain_exists(settings: Settings) -> bool:
+    """Whether the brain's server stands: a served one is taken to."""
+    return bool(settings.database_url) or embedded.exists(settings.home)
+
+
+def destroy_embedded(settings: Settings) -> bool:
+    """Delete the embedded brain of the home, and its mirrors; False where there was none."""
+    was_there = embedded.exists(settings.home)
+    embedded.destroy(settings.home)
+    shutil.rmtree(settings.home / "mirrors", ignore_errors=True)
+    return was_there
+
+
+async def _migrate(pool: Pool, direct: str, *, is_direct: bool) -> None:
+    async with pool.connection() as conn:
+        version = await schema.stored_version(conn)
+        schema.refuse_newer(version)
+        if version == schema.newest_version():
+            return
+        if is_direct:
+            await schema.migrate(conn)
+            return
+    own = await connect(direct)
+    try:
+        await schema.migrate(own)
+    finally:
+        await own.close()

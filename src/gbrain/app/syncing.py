@@ -1,0 +1,137 @@
+"""Wiring for a sync: which sources, how many at once, their slots, leases, and the processes that derive."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gbrain.app.brain import Brain
+from gbrain.domain.events import Event
+from gbrain.domain.outcome import Code, Result
+from gbrain.domain.parallelism import resolve_parallel
+from gbrain.domain.source import Source
+from gbrain.domain.steps import Probe, no_probe
+from gbrain.errors import DiskFull
+from gbrain.machine.process import machine_id, this_process
+from gbrain.postgres.pool import Connection, connect
+from gbrain.services import registry
+from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.deriving import Derivers
+from gbrain.services.leasing import LeaseKeeper
+from gbrain.services.sync_all import sync_all
+from gbrain.services.verify import Report, stray_rows, verify_source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """What a sync amounted to. `connections_peak` counts this process's connections at their most."""
+
+    parallel: int
+    connections_peak: int
+    results: list[Result]
+
+
+async def run_sync(
+    brain: Brain,
+    options: SyncOptions,
+    *,
+    named: str | None,
+    here: Path,
+    all_sources: bool,
+    parallel: int | None,
+    workers: int | None,
+    fetch_slots: int,
+    emit: Callable[[Event], None],
+    probe: Probe = no_probe,
+    use_fast_path: bool = True,
+) -> Synced:
+    """Bring the chosen sources up to date.
+
+    Raises NotFound and UsageError where no source is meant, and DiskFull where nothing at all could be written.
+    """
+    async with brain.pool.connection() as conn:
+        states = await registry.all_sources(conn)
+    chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
+    width = resolve_parallel(sources=len(chosen), workers=workers, parallel=parallel)
+    counting = _Counting(brain)
+    slots = Slots(fetch=asyncio.Semaphore(fetch_slots), write=asyncio.Semaphore(width))
+    async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
+        results = await sync_all(context, chosen, options, slots, all_sources=all_sources)
+    _refuse_full_disk(results)
+    return Synced(parallel=width, connections_peak=counting.peak, results=results)
+
+
+async def run_verify(
+    brain: Brain, *, named: str | None, here: Path, all_sources: bool, sample: int | None
+) -> tuple[list[Report], dict[str, int]]:
+    """Verify one source or all, side by side; a report each, and the stray rows of the whole brain by table."""
+    async with brain.pool.connection() as conn:
+        states = await registry.all_sources(conn)
+    chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
+    at_once = asyncio.Semaphore(max(1, brain.pool.max_size - 1))
+
+    async def one(source: Source) -> Report:
+        async with at_once:
+            return await verify_source(context, source, sample=sample)
+
+    async with _context(brain, _Counting(brain), None) as context, asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(source)) for source in chosen]
+        stray = group.create_task(stray_rows(context))
+    return [task.result() for task in tasks], stray.result()
+
+
+@asynccontextmanager
+async def _context(
+    brain: Brain,
+    counting: _Counting,
+    workers: int | None,
+    *,
+    emit: Callable[[Event], None] = lambda event: None,
+    probe: Probe = no_probe,
+    use_fast_path: bool = True,
+) -> AsyncIterator[SyncContext]:
+    derivers = Derivers(workers or max(1, min(os.cpu_count() or 1, 8)))
+    try:
+        yield SyncContext(
+            pool=brain.pool,
+            keeper=LeaseKeeper(connect=counting.connect, me=this_process(), term=brain.settings.lease_term),
+            derivers=derivers,
+            mirrors=brain.settings.home / "mirrors",
+            machine_id=machine_id(),
+            fetch_stall=brain.settings.fetch_stall,
+            allow_private_hosts=brain.settings.allow_private_hosts,
+            use_fast_path=use_fast_path,
+            emit=emit,
+            probe=probe,
+        )
+    finally:
+        await derivers.close()
+
+
+class _Counting:
+    """Counts the connections a process has: the pool's, which only grow while it works, and the renewals' own."""
+
+    def __init__(self, brain: Brain) -> None:
+        self._brain = brain
+        self._own = 0
+
+    async def connect(self) -> Connection:
+        conn = await connect(self._brain.direct_conninfo)
+        self._own = 1
+        return conn
+
+    @property
+    def peak(self) -> int:
+        return self._own + int(self._brain.pool.get_stats().get("pool_size", 0))
+
+
+def _refuse_full_disk(results: list[Result]) -> None:
+    full = [result for result in results if result.trouble is not None and result.trouble.code is Code.DISK_FULL]
+    written = any(any(getattr(result.counts, name) for name in result.counts.__slots__) for result in full)
+    if full and len(full) == len(results) and not written:
+        trouble = full[0].trouble
+        raise DiskFull(trouble.message if trouble else "no space left", hint=trouble.hint if trouble else None)

@@ -1,0 +1,65 @@
+"""`gbrain init` and `gbrain destroy`: the brain as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gbrain.app.brain import Brain, brain_exists, destroy_embedded
+from gbrain.cli.answer import put, put_document
+from gbrain.cli.state import settings_of, with_brain
+from gbrain.domain.redaction import redact
+from gbrain.errors import ConfirmationNeeded, UsageError
+from gbrain.services.about import describe
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(init)
+    app.command()(destroy)
+
+
+def init(context: typer.Context, as_json: Json = False) -> None:
+    """Make the brain, or see that it is there: harmless to repeat."""
+
+    async def look(brain: Brain) -> tuple[int, str]:
+        async with brain.pool.connection() as conn:
+            return await describe(conn)
+
+    settings = settings_of(context)
+    was_there = brain_exists(settings)
+    version, server = with_brain(context, look)
+    place = redact(settings.database_url) if settings.database_url else str(settings.home)
+    if as_json:
+        kind = "served" if settings.database_url else "embedded"
+        put_document({"brain": {"kind": kind, "place": place, "schema_version": version, "server_version": server}})
+        return
+    put(f"{'brain' if was_there else 'new brain'} in {place}: schema {version}, PostgreSQL {server}, with pgvector")
+    put("next: gbrain sources add ID --path DIR, then gbrain sync --all")
+
+
+def destroy(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete the embedded brain of this home: database and mirrors. The repositories are not touched."""
+    settings = settings_of(context)
+    if settings.database_url:
+        raise UsageError(
+            "destroy deletes an embedded brain, and this one is served",
+            hint="drop its schema with psql: DROP SCHEMA gbrain CASCADE",
+        )
+    if not yes:
+        raise ConfirmationNeeded(
+            f"this would delete the brain in {settings.home}: its database and mirrors",
+            hint="add --yes to do it",
+        )
+    was_there = destroy_embedded(settings)
+    if as_json:
+        put_document({"destroyed": was_there, "home": str(settings.home)})
+    else:
+        put(f"the brain in {settings.home} is deleted" if was_there else f"there was no brain in {settings.home}")

@@ -1,0 +1,78 @@
+"""The command line as a whole: global flags, the commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from gbrain import __version__
+from gbrain.cli import brain, show, sources, sync
+from gbrain.cli.answer import put, put_error_document, tell_error
+from gbrain.cli.logs import configure_logs
+from gbrain.cli.state import Globals, Terminated
+from gbrain.errors import GbrainError, UsageError
+
+app = typer.Typer(
+    name="gbrain",
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+brain.register(app)
+sync.register(app)
+show.register(app)
+app.add_typer(sources.app, name="sources")
+
+
+@app.callback()
+def _main(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option(help="Configuration, embedded database, mirrors.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="A PostgreSQL URL instead of the embedded server.")] = None,
+    verbose: Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more on standard error.")] = 0,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what went wrong.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR does.")] = False,
+    log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    version: Annotated[bool, typer.Option("--version", help="The version, and nothing else.")] = False,
+) -> None:
+    """Many git repositories in one searchable brain, and the truth about how fresh it is."""
+    if version:
+        put(f"gbrain {__version__}")
+        raise typer.Exit
+    if log_format not in ("text", "json"):
+        raise UsageError(f"--log-format is text or json, not {log_format}")
+    configure_logs(verbose=verbose, quiet=quiet, as_json=log_format == "json")
+    context.obj = Globals(home=home, database_url=database_url, quiet=quiet, verbose=verbose, no_color=no_color)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; its exit code. Every way out leads through here."""
+    as_json = "--json" in arguments
+    try:
+        code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except GbrainError as error:
+        return _fail(error.exit_code, error.code, error.message, error.hint, as_json=as_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return 2
+    except click.UsageError as error:
+        name = error.ctx.command_path if error.ctx else "gbrain"
+        hint = f"see: {name} --help"
+        return _fail(2, "usage", error.format_message(), hint, as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(130, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
+    except Terminated:
+        return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
+
+
+def _fail(exit_code: int, code: str, message: str, hint: str | None, *, as_json: bool) -> int:
+    tell_error(message, hint)
+    if as_json:
+        put_error_document(code, message, hint)
+    return exit_code

@@ -1,0 +1,70 @@
+"""`gbrain show`: one page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gbrain.app.brain import Brain
+from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.state import settings_of, with_brain
+from gbrain.domain.redaction import visible
+from gbrain.domain.source import is_source_id
+from gbrain.services.showing import ShownPage, show_page, shown_path
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(show)
+
+
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="[SOURCE:]SLUG-OR-PATH", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """A page's text, as it is at the source's bookmark."""
+    head, colon, rest = name.partition(":")
+    named = bool(colon) and is_source_id(head)
+    source_id, page_name = (head, rest) if named else (settings_of(context).source, name)
+
+    async def work(brain: Brain) -> ShownPage:
+        async with brain.pool.connection() as conn:
+            return await show_page(conn, source_id, page_name)
+
+    page = with_brain(context, work)
+    if as_json:
+        put_document({"page": _document(page)})
+        return
+    found = page.head
+    put(f"{found.source_id}:{found.slug}  {presentable(found.title)}")
+    counts = f"{len(page.chunks)} chunks, {len(page.links)} links"
+    put(f"{shown_path(found)}, {found.kind}, {counts}, from line {found.body_line}")
+    put("")
+    put(visible(page.body, newlines="keep").rstrip("\n"))
+
+
+def _document(page: ShownPage) -> dict[str, object]:
+    found = page.head
+    return {
+        "source_id": found.source_id,
+        "slug": found.slug,
+        "path": shown_path(found),
+        "kind": found.kind,
+        "title": found.title,
+        "front_matter": found.front_matter,
+        "body_line": found.body_line,
+        "body": page.body,
+        "chunks": [
+            {
+                "ordinal": chunk.ordinal,
+                "headings": chunk.headings,
+                "first_line": chunk.first_line,
+                "last_line": chunk.last_line,
+                "bytes": len(chunk.text.encode()),
+            }
+            for chunk in page.chunks
+        ],
+        "links": [{"kind": link.kind, "target": link.target, "line": link.line} for link in page.links],
+    }

@@ -1,0 +1,78 @@
+"""What the global flags said, for the command that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from gbrain.app.brain import Brain, brain_exists, open_brain, reach_database
+from gbrain.app.settings import Settings, read_settings
+from gbrain.cli.answer import tell
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Globals:
+    """The global flags."""
+
+    home: Path | None = None
+    database_url: str | None = None
+    quiet: bool = False
+    verbose: int = 0
+    no_color: bool = False
+
+
+def globals_of(context: typer.Context) -> Globals:
+    """The global flags of the command line that is being run."""
+    found = context.find_root().obj
+    return found if isinstance(found, Globals) else Globals()
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings in force for it."""
+    flags = globals_of(context)
+    return read_settings(os.environ, home=flags.home, database_url=flags.database_url)
+
+
+def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]], *, connections: int = 1) -> Answer:
+    """Open the brain, run the work on it, close it; interruption and termination cancel the work cleanly."""
+    settings = settings_of(context)
+    say = (lambda text: None) if globals_of(context).quiet else tell
+    if not brain_exists(settings):
+        say(f"a new brain is made in {settings.home}")
+    with reach_database(settings, say) as conninfo:
+        return asyncio.run(_within(settings, conninfo, work, connections))
+
+
+async def _within(
+    settings: Settings, conninfo: str, work: Callable[[Brain], Awaitable[Answer]], connections: int
+) -> Answer:
+    task = asyncio.current_task()
+    terminated = False
+
+    def terminate() -> None:
+        nonlocal terminated
+        terminated = True
+        if task is not None:
+            task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        async with open_brain(settings, conninfo, connections=connections) as brain:
+            return await work(brain)
+    except asyncio.CancelledError:
+        if terminated:
+            raise Terminated from None
+        raise
+
+
+class Terminated(BaseException):
+    """The process was asked to end and has done so in order."""

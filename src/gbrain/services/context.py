@@ -1,0 +1,47 @@
+"""What every service is handed by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from gbrain.domain.events import Event
+from gbrain.domain.steps import Probe
+from gbrain.services.deriving import Derivers
+from gbrain.services.leasing import LeaseKeeper
+from gbrain.store.connection import Pool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncContext:
+    """A wired brain, as far as bringing sources in needs it."""
+
+    pool: Pool
+    keeper: LeaseKeeper
+    derivers: Derivers
+    mirrors: Path
+    machine_id: str
+    fetch_stall: timedelta
+    allow_private_hosts: bool
+    use_fast_path: bool
+    emit: Callable[[Event], None]
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """What a caller may ask of a sync."""
+
+    full: bool = False
+    pull: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """How many sources may do a thing at once: fetching waits, writing works."""
+
+    fetch: asyncio.Semaphore
+    write: asyncio.Semaphore

@@ -1,0 +1,143 @@
+"""Making a run's plan: what differs between the tree and the rows, who was renamed, and every slug that follows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+from gbrain.domain.content import Reason
+from gbrain.domain.plan import MAX_BLOB_BYTES, Rules, align, decide
+from gbrain.domain.renames import pair
+from gbrain.domain.slugs import settle
+from gbrain.domain.tree import TreeChange, TreeEntry
+from gbrain.git.blobs import BlobReader
+from gbrain.services.windows import windows
+from gbrain.spool.spool import Spool
+from gbrain.store import plan as stored
+from gbrain.store.connection import Pool
+
+PIECE = 1000
+
+
+async def plan_whole(
+    spool: Spool, pool: Pool, source_id: str, entries: AsyncIterator[list[TreeEntry]], rules: Rules
+) -> None:
+    """Compare the whole tree with all rows of the source.
+
+    Slugs with a suffix are doubted: a run that was cut off may have left a group half settled, and every group of more
+    than one path has such a member.
+    """
+    rows = windows(entries, stored.stored_pages(pool, source_id), stored.stored_entries(pool, source_id))
+    any_stored = False
+    async for tree, pages, noted in rows:
+        triples = align(tree, pages, noted)
+        spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
+        slugs = [row.slug for _, *both in triples for row in both if row is not None and row.slug]
+        any_stored = any_stored or bool(slugs)
+        spool.doubt(slug for slug in slugs if "~" in slug)
+    await _settle(spool, pool, source_id, any_stored=any_stored)
+
+
+async def plan_changes(
+    spool: Spool,
+    pool: Pool,
+    source_id: str,
+    changes: AsyncIterator[list[TreeChange]],
+    rules: Rules,
+    blobs: BlobReader,
+) -> None:
+    """Compare only the paths in which the bookmark's tree and the new one differ: for a settled source."""
+    async for piece in changes:
+        for some in _pieces(piece):
+            pages, entries = await stored.stored_at(pool, source_id, [change.path for change in some])
+            triples = align([change.after for change in some if change.after is not None], pages, entries)
+            spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
+    await _ask_sizes(spool, blobs)
+    await _settle(spool, pool, source_id, any_stored=True)
+
+
+async def plan_afresh(spool: Spool, entries: AsyncIterator[list[TreeEntry]], rules: Rules) -> None:
+    """The plan for a brain that has nothing of the source yet: what a first sync would do."""
+    async for piece in entries:
+        spool.add(decision for entry in piece if (decision := decide(entry, None, None, rules)) is not None)
+    settle_newcomers(spool)
+
+
+async def _ask_sizes(spool: Spool, blobs: BlobReader) -> None:
+    after = b""
+    while rows := spool.unsized(after, PIECE):
+        sizes = await blobs.sizes([blob for _, blob in rows])
+        known = [(path, max(size, 0)) for (path, _), size in zip(rows, sizes, strict=True)]
+        spool.set_sizes(known)
+        for path, size in known:
+            if size > MAX_BLOB_BYTES:
+                spool.refuse(path, Reason.TOO_LARGE)
+        after = rows[-1][0]
+
+
+async def _settle(spool: Spool, pool: Pool, source_id: str, *, any_stored: bool) -> None:
+    if spool.may_hold_renames:
+        for vanished, new in spool.movable():
+            spool.rename(pair(vanished, new))
+    if not any_stored:
+        settle_newcomers(spool)
+        return
+    spool.index_groups()
+    after = ""
+    while bases := spool.touched_bases(after, PIECE):
+        members = await stored.group_members(pool, source_id, [base for base, _ in bases])
+        groups = _Groups.of(members)
+        for base, contested in bases:
+            if contested or base in groups.by_base:
+                _settle_group(spool, base, groups.by_base.get(base, []))
+        after = bases[-1][0]
+
+
+def settle_newcomers(spool: Spool) -> None:
+    """Settle the slugs where every path is new."""
+    spool.index_groups()
+    after = ""
+    while bases := spool.touched_bases(after, PIECE):
+        for base, contested in bases:
+            if contested:
+                _settle_group(spool, base, [])
+        after = bases[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    by_base: dict[str, list[stored.Member]]
+
+    @classmethod
+    def of(cls, members: Iterable[stored.Member]) -> _Groups:
+        by_base: dict[str, list[stored.Member]] = {}
+        for member in members:
+            by_base.setdefault(member.slug.partition("~")[0], []).append(member)
+        return cls(by_base)
+
+
+def _settle_group(spool: Spool, base: str, members: list[stored.Member]) -> None:
+    """Decide the slugs of one group anew and plan what follows: new slugs, and who must step aside for them."""
+    leaving, joining = spool.leaving(base), spool.joining(base)
+    staying = [member for member in members if member.path not in leaving]
+    slugs = settle([member.path for member in staying] + [path.path for path in joining])
+    holders = {member.slug: member for member in members if member.page_id is not None}
+    for path, page_id in joining:
+        spool.set_slug(path, slugs[path])
+        _free(spool, holders, slugs[path], page_id)
+    changing = [member for member in staying if slugs[member.path] != member.slug]
+    for member in changing:
+        if not spool.set_slug(member.path, slugs[member.path]):
+            spool.reslug(member.path, member.page_id, member.slug, slugs[member.path])
+    for member in changing:
+        _free(spool, holders, slugs[member.path], member.page_id)
+
+
+def _free(spool: Spool, holders: dict[str, stored.Member], slug: str, taker: int | None) -> None:
+    holder = holders.get(slug)
+    if holder is not None and holder.page_id is not None and holder.page_id != taker:
+        spool.release(holder.page_id)
+
+
+def _pieces(changes: list[TreeChange]) -> Iterable[list[TreeChange]]:
+    return (changes[start : start + PIECE] for start in range(0, len(changes), PIECE))

@@ -1,0 +1,234 @@
+"""One run of one source under its lease: fetch, snapshot, plan, write, bookmark, and the record of how it went."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from gbrain.chunking.kinds import kind_of
+from gbrain.chunking.pipeline import PIPELINE
+from gbrain.domain.events import PhaseEntered, Progressed
+from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
+from gbrain.domain.lease import Lease
+from gbrain.domain.locations import PathLocation, UrlLocation
+from gbrain.domain.outcome import Code, Counts, Result, SyncStatus, Trouble, status_of
+from gbrain.domain.plan import Rules
+from gbrain.domain.source import Bookmark, Source, SourceState
+from gbrain.domain.steps import Phase, Step
+from gbrain.domain.strategy import is_wanted
+from gbrain.errors import LeaseLost
+from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
+from gbrain.git.blobs import BlobReader
+from gbrain.git.problems import Problem
+from gbrain.git.repository import Repository
+from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.deriving import THREAD_LIMIT_BYTES
+from gbrain.services.planning import plan_changes, plan_whole
+from gbrain.services.troubles import trouble_of
+from gbrain.services.writing import Carrier, carry_out, write_move
+from gbrain.spool.spool import Spool
+from gbrain.store import runs, sources
+from gbrain.store.batch import Move, Writer
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """What came in, and whether the source was compared with all that it follows."""
+
+    sync_status: SyncStatus
+    revision: str
+    problem: Problem | None
+    fresh: bool
+
+
+class Run:
+    """A run, from the lease to the record of its end."""
+
+    def __init__(
+        self, context: SyncContext, options: SyncOptions, slots: Slots, lease: Lease, *, all_sources: bool
+    ) -> None:
+        self._context, self._options, self._slots = context, options, slots
+        self._lease, self._all_sources = lease, all_sources
+        self._counts = Counts()
+        self._done = 0
+
+    async def bring_in(self, source_id: str) -> Result:
+        """Start from where the source stands now that nobody else moves it; its row, which is recorded too."""
+        async with self._context.pool.connection() as conn:
+            state = await sources.one(conn, source_id)
+            if state is None:
+                raise LeaseLost(f"{source_id} was removed meanwhile", hint="gbrain sources list shows what there is")
+            before = state.bookmark.commit if state.bookmark else None
+            me = self._context.keeper.me
+            self._run = await runs.begin(conn, source_id, self._lease, me, from_revision=before)
+        outcome = await self._guarded(state)
+        result = self._row(state, outcome)
+        async with self._context.pool.connection() as conn:
+            fresh = isinstance(outcome, _Brought) and outcome.fresh
+            failures_open = await runs.finish(conn, self._run, result, fresh=fresh)
+        return replace(result, failures_open=failures_open)
+
+    async def _guarded(self, state: SourceState) -> _Brought | Trouble:
+        try:
+            return await self._work(state)
+        except Exception as error:
+            log.debug("a run failed", source=state.source.id, exc_info=True)
+            return trouble_of(error, state.source.id)
+
+    async def _work(self, state: SourceState) -> _Brought | Trouble:
+        acquired = await self._acquire(state.source)
+        if isinstance(acquired, Problem):
+            return _trouble(acquired)
+        async with self._slots.write:
+            status = await self._reconcile(state, acquired)
+        fetch = acquired.fetch
+        return _Brought(
+            sync_status=status,
+            revision=acquired.revision.commit,
+            problem=fetch.problem if isinstance(fetch, FetchProblem) else None,
+            fresh=not isinstance(fetch, FetchProblem | NotAsked),
+        )
+
+    async def _acquire(self, source: Source) -> Acquired | Problem:
+        self._context.emit(PhaseEntered(source_id=source.id, phase=Phase.FETCH))
+        async with self._slots.fetch:
+            acquired = await acquire(
+                location_of(source),
+                source_id=source.id,
+                mirrors=self._context.mirrors,
+                pull=self._options.pull,
+                branch=source.branch,
+                fetch_stall=self._context.fetch_stall,
+                allow_private_hosts=self._context.allow_private_hosts,
+                report=lambda progress: None,
+            )
+        self._context.probe(source.id, Step.FETCHED)
+        return acquired
+
+    async def _reconcile(self, state: SourceState, acquired: Acquired) -> SyncStatus:
+        """Make the rows say what the revision's tree says, doing no more than what differs."""
+        move = _move(state, acquired)
+        source_id = state.source.id
+        self._context.probe(source_id, Step.SNAPSHOTTED)
+        before = state.bookmark if state.settled and not self._options.full else None
+        if before == move.after:
+            return SyncStatus.UP_TO_DATE
+        if before is not None and replace(before, commit=move.after.commit) == move.after:
+            await write_move(self._context.pool, self._writer(source_id), move)
+        else:
+            await self._write(state, acquired.repository, move)
+        self._context.probe(source_id, Step.BOOKMARKED)
+        return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
+
+    async def _write(self, state: SourceState, repository: Repository, move: Move) -> None:
+        source_id = state.source.id
+        await self._enter(source_id, Phase.PLAN, None)
+        with Spool() as spool:
+            async with repository.blobs() as blobs:
+                await self._plan(spool, state, repository, move, blobs)
+                items, size_bytes = spool.totals()
+                await self._enter(source_id, Phase.WRITE, items)
+                self._context.probe(source_id, Step.PLANNED)
+                carrier = Carrier(
+                    pool=self._context.pool,
+                    blobs=blobs,
+                    derivers=self._context.derivers,
+                    in_processes=size_bytes > THREAD_LIMIT_BYTES,
+                    writer=self._writer(source_id),
+                    report=lambda counts, some: self._report(source_id, counts, some, items),
+                )
+                await carry_out(spool, carrier, move)
+
+    async def _plan(
+        self, spool: Spool, state: SourceState, repository: Repository, move: Move, blobs: BlobReader
+    ) -> None:
+        source, pool = state.source, self._context.pool
+        rules = Rules(
+            wanted=lambda path: is_wanted(kind_of(path), source.strategy),
+            fingerprint=page_fingerprint(PIPELINE),
+            full=self._options.full,
+        )
+        if state.bookmark is not None and await self._may_take_fast_path(state, repository, move):
+            changes = repository.diff_trees(state.bookmark.tree, move.after.tree)
+            await plan_changes(spool, pool, source.id, changes, rules, blobs)
+        else:
+            await plan_whole(spool, pool, source.id, repository.list_tree(move.after.tree), rules)
+
+    async def _may_take_fast_path(self, state: SourceState, repository: Repository, move: Move) -> bool:
+        """Only from a settled bookmark made under today's rules, whose tree can still be read."""
+        before = state.bookmark
+        if before is None or not state.settled or self._options.full or not self._context.use_fast_path:
+            return False
+        return before.fingerprint == move.after.fingerprint and await repository.has_tree(before.tree)
+
+    def _report(self, source_id: str, counts: Counts, items: int, total: int) -> None:
+        self._counts += counts
+        self._done += items
+        self._context.emit(Progressed(source_id=source_id, done=self._done, total=total))
+
+    async def _enter(self, source_id: str, phase: Phase, total: int | None) -> None:
+        self._context.emit(PhaseEntered(source_id=source_id, phase=phase, total=total))
+        async with self._context.pool.connection() as conn:
+            await runs.enter(conn, self._run, phase, total=total)
+
+    def _writer(self, source_id: str) -> Writer:
+        return Writer(
+            source_id=source_id,
+            run_id=self._run.id,
+            lease=self._lease,
+            fingerprint=page_fingerprint(PIPELINE),
+            limit=self._context.keeper.term / 3,
+            probe=lambda step: self._context.probe(source_id, step),
+        )
+
+    def _row(self, state: SourceState, outcome: _Brought | Trouble) -> Result:
+        before = state.bookmark.commit if state.bookmark else None
+        trouble: Trouble | None
+        sync_status: SyncStatus | None = None
+        after = before
+        match outcome:
+            case _Brought():
+                after = outcome.revision
+                trouble = _trouble(outcome.problem) if outcome.problem else None
+                if trouble is None or outcome.sync_status is not SyncStatus.UP_TO_DATE:
+                    sync_status = outcome.sync_status
+            case Trouble():
+                trouble = outcome
+        code = trouble.code if trouble else None
+        return Result(
+            source_id=state.source.id,
+            name=state.source.name,
+            status=status_of(code, has_bookmark=after is not None, all_sources=self._all_sources),
+            sync_status=sync_status,
+            trouble=trouble,
+            from_revision=before,
+            to_revision=after,
+            counts=self._counts,
+        )
+
+
+def location_of(source: Source) -> PathLocation | UrlLocation:
+    """Where the source's repository is."""
+    if source.path is not None:
+        return PathLocation(path=Path(os.fsdecode(source.path)))
+    return UrlLocation(url=source.url or "")
+
+
+def _move(state: SourceState, acquired: Acquired) -> Move:
+    source, revision = state.source, acquired.revision
+    fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)
+    return Move(
+        before=state.bookmark,
+        after=Bookmark(commit=revision.commit, tree=revision.tree, fingerprint=fingerprint),
+        committed_at=revision.committed_at,
+        settings_version=source.settings_version,
+    )
+
+
+def _trouble(problem: Problem) -> Trouble:
+    return Trouble(code=Code(problem.code), message=problem.message, hint=problem.hint)

@@ -1,0 +1,53 @@
+"""The state of every source as a person and a script are told it: one place for all surfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gbrain.domain.health import Health, Signs, Staleness, assess, staleness_of
+from gbrain.store.connection import Connection
+from gbrain.store.status import SourceStatus, statuses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessed:
+    """A source's status with the judgement on it."""
+
+    status: SourceStatus
+    staleness: Staleness
+    health: Health
+    reasons: list[str]
+
+    @property
+    def staleness_hours(self) -> float | None:
+        """Hours since the last successful check, to one decimal; None if there was none."""
+        since = self.status.last_sync_at
+        return None if since is None else round(max(0.0, (self.status.now - since).total_seconds() / 3600), 1)
+
+
+async def read_status(conn: Connection) -> list[Assessed]:
+    """Every source that is not archived, by id."""
+    return [_assessed(status) for status in await statuses(conn)]
+
+
+def _assessed(status: SourceStatus) -> Assessed:
+    signs = Signs(
+        last_sync_at=status.last_sync_at,
+        last_attempt_status=status.last_attempt_status,
+        last_attempt_code=status.last_attempt_code,
+        failures_open=status.failures_open,
+        max_age=status.max_age,
+    )
+    health, reasons = assess(signs, status.now)
+    staleness = staleness_of(status.last_sync_at, status.now, status.max_age)
+    return Assessed(status=status, staleness=staleness, health=health, reasons=reasons)
+
+
+def rate_and_eta(started_at: datetime, now: datetime, done: int, total: int | None) -> tuple[float | None, int | None]:
+    """Items a second since the run began, and the seconds left; None before 3 s of work or without a total."""
+    seconds = (now - started_at).total_seconds()
+    if seconds < 3 or not done:
+        return None, None
+    rate = done / seconds
+    return round(rate, 1), (round((total - done) / rate) if total is not None else None)

@@ -1,0 +1,26 @@
+"""Bringing many sources up to date side by side: none of them can hold up another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gbrain.domain.outcome import Result
+from gbrain.domain.source import Source
+from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.sync_one import sync_one
+
+
+async def sync_all(
+    context: SyncContext, chosen: Sequence[Source], options: SyncOptions, slots: Slots, *, all_sources: bool
+) -> list[Result]:
+    """Each source's row, sorted by id. An error of one ends that one alone; cancelling ends all."""
+    async with asyncio.TaskGroup() as group:
+        renewing = group.create_task(context.keeper.run())
+        async with asyncio.TaskGroup() as fleet:
+            tasks = [
+                fleet.create_task(sync_one(context, source, options, slots, all_sources=all_sources))
+                for source in chosen
+            ]
+        renewing.cancel()
+    return sorted((task.result() for task in tasks), key=lambda result: result.source_id)

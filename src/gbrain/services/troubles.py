@@ -1,0 +1,36 @@
+"""What an exception that ended a source's run means to the person who reads its row."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from gbrain.domain.outcome import Code, Trouble
+from gbrain.domain.redaction import redact, visible
+from gbrain.errors import DiskFull, GbrainError, LeaseLost
+from gbrain.git.process import GitError
+
+
+def trouble_of(error: BaseException, source_id: str) -> Trouble:
+    """Code, message and hint for the error; what nobody foresaw is `internal`."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    message = " ".join(visible(redact(str(error))).split()) or type(error).__name__
+    match error:
+        case LeaseLost():
+            return Trouble(code=Code.LEASE_LOST, message=message, hint=error.hint or "run the sync again")
+        case DiskFull() | errors.DiskFull():
+            hint = "make space, then run the sync again: it goes on from what was committed"
+            return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=hint)
+        case psycopg.Error() | PoolTimeout():
+            hint = "check the database server; what was committed is kept and the next run goes on from there"
+            return Trouble(code=Code.DATABASE, message=f"the database: {message}", hint=hint)
+        case GitError():
+            hint = error.hint or f"see what is wrong with the repository: gbrain sources show {source_id}"
+            return Trouble(code=Code.NOT_A_REPOSITORY, message=message, hint=hint)
+        case GbrainError():
+            return Trouble(code=Code.INTERNAL, message=message, hint=error.hint or "run again with -v")
+        case _:
+            hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
+            return Trouble(code=Code.INTERNAL, message=f"{type(error).__name__}: {message}", hint=hint)

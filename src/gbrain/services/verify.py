@@ -1,0 +1,246 @@
+"""Verification: every page derived again at the bookmark and held against what is stored at one moment."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from gbrain.chunking.kinds import kind_of
+from gbrain.chunking.pipeline import PIPELINE
+from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
+from gbrain.domain.outcome import Code, Trouble
+from gbrain.domain.plan import Rules
+from gbrain.domain.source import Source, SourceState
+from gbrain.domain.strategy import is_wanted
+from gbrain.domain.verification import (
+    Expected,
+    Finding,
+    FullEntry,
+    FullPage,
+    content_findings,
+    structure_findings,
+)
+from gbrain.git.acquire import acquire
+from gbrain.git.blobs import BlobReader
+from gbrain.git.problems import Problem
+from gbrain.git.repository import Repository
+from gbrain.services.context import SyncContext
+from gbrain.services.planning import plan_afresh
+from gbrain.services.run import location_of
+from gbrain.services.troubles import trouble_of
+from gbrain.services.windows import windows
+from gbrain.services.writing import BATCH_BYTES
+from gbrain.spool.spool import Spool, ToWrite
+from gbrain.store import sources, verify
+from gbrain.store.connection import Connection
+
+MAX_FINDINGS = 1000
+"""Findings beyond these are counted, not kept."""
+
+_PIECE = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What verifying one source found. `cannot` says why it could not be done, and how to mend that."""
+
+    source_id: str
+    commit: str | None = None
+    pages_checked: int = 0
+    pages_derived: int = 0
+    findings_count: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    cannot: Trouble | None = None
+
+    def note(self, findings: Iterator[Finding] | Sequence[Finding]) -> None:
+        """Count the findings, and keep the first of them."""
+        for finding in findings:
+            self.findings_count += 1
+            if len(self.findings) < MAX_FINDINGS:
+                self.findings.append(finding)
+
+
+class CannotVerify(Exception):
+    """There is nothing to hold the rows against."""
+
+
+async def verify_source(context: SyncContext, source: Source, *, sample: int | None) -> Report:
+    """Verify one source, or, with `sample`, all of its structure and the contents of that many of its pages."""
+    report = Report(source_id=source.id)
+    try:
+        await _verify(context, source, report, sample)
+    except CannotVerify as cannot:
+        report.cannot = _cannot(source.id, str(cannot))
+    except Exception as error:
+        report.cannot = trouble_of(error, source.id)
+    return report
+
+
+async def stray_rows(context: SyncContext) -> dict[str, int]:
+    """Rows that belong to no source or page at all, by table."""
+    async with verify.snapshot(context.pool) as conn:
+        return await verify.stray_rows(conn)
+
+
+async def _verify(context: SyncContext, source: Source, report: Report, sample: int | None) -> None:
+    async with verify.snapshot(context.pool) as conn:
+        state = await sources.one(conn, source.id)
+        if state is None or state.bookmark is None:
+            raise CannotVerify("it has no bookmark yet")
+        report.commit = state.bookmark.commit
+        repository = await _repository(context, state)
+        rules = Rules(
+            wanted=lambda path: is_wanted(kind_of(path), source.strategy),
+            fingerprint=page_fingerprint(PIPELINE),
+            full=True,
+        )
+        with Spool() as spool:
+            await plan_afresh(spool, repository.list_tree(state.bookmark.tree), rules)
+            chosen = _chosen(spool.totals()[0], sample)
+            async with repository.blobs() as blobs:
+                checker = _Checker(context, conn, source.id, rules.fingerprint, blobs, report)
+                await checker.check_paths(spool, chosen)
+        await checker.check_texts()
+        await checker.check_counts()
+
+
+async def _repository(context: SyncContext, state: SourceState) -> Repository:
+    """The repository, if it still has the bookmark's tree and the rows are a whole run's."""
+    source, bookmark = state.source, state.bookmark
+    if not state.settled:
+        raise CannotVerify("a run is half in: under way, or cut off")
+    fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)
+    if bookmark is None or bookmark.fingerprint != fingerprint:
+        raise CannotVerify("its rows were derived under other settings or by another version")
+    acquired = await acquire(
+        location_of(source),
+        source_id=source.id,
+        mirrors=context.mirrors,
+        pull=False,
+        branch=source.branch,
+        fetch_stall=context.fetch_stall,
+        allow_private_hosts=context.allow_private_hosts,
+        report=lambda progress: None,
+    )
+    if isinstance(acquired, Problem):
+        raise CannotVerify(f"its repository cannot be read: {acquired.message}")
+    if not await acquired.repository.has_tree(bookmark.tree):
+        raise CannotVerify(f"the repository no longer has commit {bookmark.commit[:10]} whole")
+    return acquired.repository
+
+
+def _cannot(source_id: str, why: str) -> Trouble:
+    return Trouble(code=Code.NO_COMMIT, message=f"cannot verify: {why}", hint=f"gbrain sync --source {source_id}")
+
+
+def _chosen(items: int, sample: int | None) -> Callable[[int], bool]:
+    """Which items of the plan have their contents derived, by number."""
+    if sample is None or sample >= items:
+        return lambda number: True
+    numbers = set(random.sample(range(items), sample))
+    return numbers.__contains__
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Paths whose blobs are to be derived together."""
+
+    items: list[tuple[ToWrite, FullPage | None, FullEntry | None]] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+class _Checker:
+    """Checks one source on one connection, which sees one moment."""
+
+    def __init__(
+        self,
+        context: SyncContext,
+        conn: Connection,
+        source_id: str,
+        fingerprint: bytes,
+        blobs: BlobReader,
+        report: Report,
+    ) -> None:
+        self._context, self._conn, self._source_id = context, conn, source_id
+        self._fingerprint, self._blobs, self._report = fingerprint, blobs, report
+        self._chunks = self._open = self._acknowledged = self._pages = 0
+
+    async def check_paths(self, spool: Spool, chosen: Callable[[int], bool]) -> None:
+        """Every path of the tree, the pages and the ledger: presence and structure, then contents of those chosen."""
+        number = 0
+        waiting = _Waiting()
+        stored = verify.pages(self._conn, self._source_id), verify.entries(self._conn, self._source_id)
+        async for wanted, pages, entries in windows(_pieces(spool), *stored):
+            page_of, entry_of = {row.path: row for row in pages}, {row.path: row for row in entries}
+            await self._count(pages, entries)
+            for item in wanted:
+                page, entry = page_of.pop(item.path, None), entry_of.pop(item.path, None)
+                self._report.pages_checked += 1
+                self._report.note([*structure_findings(_expected(item), page, entry, self._fingerprint)])
+                if item.action == "write" and chosen(number):
+                    waiting.items.append((item, page, entry))
+                    waiting.size_bytes += item.size_bytes
+                number += 1
+                if waiting.size_bytes >= BATCH_BYTES or len(waiting.items) >= _PIECE:
+                    await self._check_contents(waiting)
+                    waiting = _Waiting()
+            for page in page_of.values():
+                self._report.note([*structure_findings(None, page, None, self._fingerprint)])
+            for entry in entry_of.values():
+                self._report.note([*structure_findings(None, None, entry, self._fingerprint)])
+        await self._check_contents(waiting)
+
+    async def check_texts(self) -> None:
+        """Every text: its hash, its lexemes, and that a place needs it."""
+        async for piece in verify.texts(self._conn, self._source_id):
+            for text in piece:
+                for code, is_wrong in (
+                    ("text_damaged", not text.is_intact),
+                    ("lexemes_differ", not text.has_right_lexemes),
+                    ("text_orphaned", not text.is_used),
+                ):
+                    if is_wrong:
+                        self._report.note([Finding(code=code, path=None, detail=f"text {text.hash.hex()[:16]}")])
+
+    async def check_counts(self) -> None:
+        """The counts that status shows."""
+        kept = await verify.kept_counts(self._conn, self._source_id)
+        found = verify.KeptCounts(self._pages, self._chunks, self._open, self._acknowledged)
+        if kept != found:
+            pairs = zip(found._fields, kept, found, strict=True)
+            wrong = [f"{name} {had} instead of {really}" for name, had, really in pairs if had != really]
+            self._report.note([Finding(code="count_differs", path=None, detail=", ".join(wrong))])
+
+    async def _count(self, pages: list[FullPage], entries: list[FullEntry]) -> None:
+        self._pages += len(pages)
+        self._chunks += await verify.count_places(self._conn, [page.page_id for page in pages])
+        self._open += sum(entry.state == "open" for entry in entries)
+        self._acknowledged += sum(entry.state == "acknowledged" for entry in entries)
+
+    async def _check_contents(self, waiting: _Waiting) -> None:
+        items = waiting.items
+        if not items:
+            return
+        blobs = await self._blobs.read([item.blob for item, _, _ in items])
+        whole = [(item.path, blob) for (item, _, _), blob in zip(items, blobs, strict=True) if blob is not None]
+        derived = await self._context.derivers.derive(whole, in_processes=True)
+        ids = [page.page_id for _, page, _ in items if page is not None]
+        places, links = await verify.places_of(self._conn, self._source_id, ids), await verify.links_of(self._conn, ids)
+        answers = iter(derived)
+        for (item, page, entry), blob in zip(items, blobs, strict=True):
+            if blob is None:
+                raise CannotVerify(f"the repository lacks blob {item.blob.hex()[:10]}")
+            of_page = page.page_id if page else 0
+            found = content_findings(item.path, next(answers), page, entry, places[of_page], links[of_page])
+            self._report.note([*found])
+            self._report.pages_derived += 1
+
+
+async def _pieces(spool: Spool) -> AsyncIterator[list[ToWrite]]:
+    for piece in spool.writing(_PIECE):
+        yield piece
+
+
+def _expected(item: ToWrite) -> Expected:
+    return Expected(path=item.path, blob=item.blob, mode=item.mode, slug=item.slug, reason=item.reason)
