@@ -1,0 +1,1 @@
+"""Reading repositories through the `git` program, without running anything a repository brings along."""

@@ -1,0 +1,215 @@
+"""Gets a source's repository and the revision that is wanted of it, with its remote's news where there is a remote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import assert_never
+
+from gbrain.domain.locations import PathLocation, UrlLocation, UrlRefused, parse_url
+from gbrain.domain.tree import Revision
+from gbrain.git import refusals
+from gbrain.git.checkout import Head, Remote, Upstream, read_head, read_remote
+from gbrain.git.environment import environment, transport
+from gbrain.git.fetch import Request
+from gbrain.git.hosts import admit
+from gbrain.git.mirror import Mirror, mirror_of, ref_of, update
+from gbrain.git.problems import Problem
+from gbrain.git.process import GitError
+from gbrain.git.progress import FetchProgress
+from gbrain.git.repository import Repository
+from gbrain.git.settings import effective_url, user_settings
+from gbrain.git.version import git_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """The remote was asked, and its news are here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAsked:
+    """There is a remote, and it was not to be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRemote:
+    """There is nothing to ask: no upstream, or a detached HEAD."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchProblem:
+    """The remote was asked in vain; what was fetched before, or committed here, can still be read."""
+
+    problem: Problem
+
+
+FetchOutcome = Fetched | NotAsked | NoRemote | FetchProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquired:
+    """A repository and the revision wanted of it."""
+
+    repository: Repository
+    revision: Revision
+    fetch: FetchOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    source_id: str
+    mirrors: Path
+    pull: bool
+    fetch_stall: timedelta
+    allow_private_hosts: bool
+    report: Callable[[FetchProgress], None]
+
+
+async def acquire(
+    location: PathLocation | UrlLocation,
+    *,
+    source_id: str,
+    mirrors: Path,
+    pull: bool,
+    branch: str | None,
+    fetch_stall: timedelta,
+    allow_private_hosts: bool,
+    report: Callable[[FetchProgress], None],
+) -> Acquired | Problem:
+    """What is wanted of a source now; a `Problem` where there is nothing to read.
+
+    `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one. A fetch
+    is given up when nothing of it has moved for `fetch_stall`. Raises `CouldNotRun` without a usable git, `DiskFull`,
+    and `GitError` where git fails in a way that has no name.
+    """
+    await git_version()
+    terms = _Terms(
+        source_id=source_id,
+        mirrors=_absolute(mirrors),
+        pull=pull,
+        fetch_stall=fetch_stall,
+        allow_private_hosts=allow_private_hosts,
+        report=report,
+    )
+    match location:
+        case UrlLocation(url=url):
+            return await _of_url(url, branch, terms)
+        case PathLocation(path=path):
+            return await _of_path(Repository(place=_absolute(path)), branch, terms)
+        case _:
+            assert_never(location)
+
+
+async def _of_url(url: str, branch: str | None, terms: _Terms) -> Acquired | Problem:
+    mirror = mirror_of(terms.mirrors, url)
+    wanted = "HEAD" if branch is None else f"refs/heads/{branch}"
+    fetch = await _news(mirror, url, wanted, terms)
+    revision = await _last_fetched(mirror, wanted, terms)
+    if revision is not None:
+        return Acquired(repository=mirror.repository(), revision=revision, fetch=fetch)
+    return fetch.problem if isinstance(fetch, FetchProblem) else _nothing_fetched()
+
+
+async def _of_path(repository: Repository, branch: str | None, terms: _Terms) -> Acquired | Problem:
+    head = await read_head(repository, branch=branch)
+    if isinstance(head, Problem):
+        return head
+    if head.upstream is None:
+        return Acquired(repository=repository, revision=head.revision, fetch=NoRemote())
+    remote = await read_remote(repository, head.upstream.remote)
+    url = _remote_url(remote, head.upstream, terms)
+    if isinstance(url, Problem):
+        fetch = FetchProblem(problem=url) if terms.pull else NotAsked()
+        return Acquired(repository=repository, revision=head.revision, fetch=fetch)
+    return await _with_upstream(repository, head, head.upstream, remote, url, terms)
+
+
+async def _with_upstream(
+    checkout: Repository, head: Head, upstream: Upstream, remote: Remote, url: str, terms: _Terms
+) -> Acquired:
+    """The upstream's tip as last fetched where it contains HEAD, else HEAD."""
+    mirror = mirror_of(terms.mirrors, url, borrowed=remote.objects if remote.is_whole else None)
+    object_format = "sha1" if len(head.revision.commit) == 40 else "sha256"
+    # Of the borrowed repository only these refs are offered to the remote: another that is broken would stop the fetch.
+    flags = ("-c", f"core.alternateRefsPrefixes={' '.join(upstream.here)}")
+    fetch = await _news(mirror, url, upstream.ref, terms, object_format=object_format, flags=flags)
+    tip = await _last_fetched(mirror, upstream.ref, terms)
+    if tip is None:
+        return Acquired(repository=checkout, revision=head.revision, fetch=fetch)
+    both = Repository(place=mirror.folder, is_ours=True, alternates=(remote.objects,))
+    revision = tip if await _contains(both, tip, head.revision) else head.revision
+    return Acquired(repository=both, revision=revision, fetch=fetch)
+
+
+async def _news(
+    mirror: Mirror,
+    url: str,
+    wanted: str,
+    terms: _Terms,
+    *,
+    object_format: str = "sha1",
+    flags: tuple[str, ...] = (),
+) -> Fetched | NotAsked | FetchProblem:
+    """Fetches `wanted` into the mirror, where the remote is to be asked."""
+    if not terms.pull:
+        return NotAsked()
+    settings = await user_settings()
+    real_url = await effective_url(url, settings)
+    admitted = await admit(real_url, allow_private_hosts=terms.allow_private_hosts, has_proxy=settings.has_proxy)
+    if isinstance(admitted, Problem):
+        return FetchProblem(problem=admitted)
+    request = Request(
+        url=url,
+        wanted=wanted,
+        ref=ref_of(terms.source_id, wanted),
+        flags=(*flags, *admitted.flags),
+        env=transport(
+            environment(alternates=mirror.borrowed),
+            allow_http=terms.allow_private_hosts,
+            has_own_ssh=settings.has_own_ssh,
+        ),
+        stall=terms.fetch_stall,
+        on_progress=terms.report,
+    )
+    problem = await update(mirror, request, object_format=object_format)
+    return Fetched() if problem is None else FetchProblem(problem=problem)
+
+
+async def _last_fetched(mirror: Mirror, wanted: str, terms: _Terms) -> Revision | None:
+    """The revision this source's last fetch that worked left; None also where the mirror is too damaged to tell."""
+    if not mirror.exists:
+        return None
+    try:
+        return await mirror.repository().revision(ref_of(terms.source_id, wanted))
+    except GitError:
+        return None
+
+
+async def _contains(repository: Repository, tip: Revision, head: Revision) -> bool:
+    # Where history is missing behind HEAD, git fails: then HEAD is not part of the tip's history, which is whole.
+    if tip.commit == head.commit:
+        return True
+    return (await repository.git("merge-base", "--is-ancestor", head.commit, tip.commit)).returncode == 0
+
+
+def _remote_url(remote: Remote, upstream: Upstream, terms: _Terms) -> str | Problem:
+    if remote.url is None:
+        return refusals.no_remote_url(upstream.remote)
+    location = parse_url(remote.url, allow_private_hosts=terms.allow_private_hosts, base=remote.base)
+    if isinstance(location, UrlRefused):
+        return refusals.remote_refused(upstream.remote, location)
+    return location.url
+
+
+def _nothing_fetched() -> Problem:
+    return Problem(
+        code="no_commit", message="nothing has been fetched from the remote yet", hint="sync without --no-pull"
+    )
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
