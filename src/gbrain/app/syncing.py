@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gbrain.app.brain import Brain
 from gbrain.domain.events import Event
@@ -23,7 +24,9 @@ from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import Derivers
 from gbrain.services.leasing import LeaseKeeper
 from gbrain.services.sync_all import sync_all
-from gbrain.services.verify import Report, stray_rows, verify_source
+
+if TYPE_CHECKING:
+    from gbrain.services.verify import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ async def run_verify(
     brain: Brain, *, named: str | None, here: Path, all_sources: bool, sample: int | None
 ) -> tuple[list[Report], dict[str, int]]:
     """Verify one source or all, side by side; a report each, and the stray rows of the whole brain by table."""
+    from gbrain.services.verify import stray_rows, verify_source
+
     async with brain.pool.connection() as conn:
         states = await registry.all_sources(conn)
     chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]

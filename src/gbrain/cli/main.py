@@ -9,10 +9,9 @@ from typing import Annotated
 import click
 import typer
 
-from gbrain import __version__
+from gbrain import __version__, logs
 from gbrain.cli import brain, show, sources, sync
 from gbrain.cli.answer import put, put_error_document, tell_error
-from gbrain.cli.logs import configure_logs
 from gbrain.cli.state import Globals, Terminated
 from gbrain.errors import GbrainError, UsageError
 
@@ -46,7 +45,7 @@ def _main(
         raise typer.Exit
     if log_format not in ("text", "json"):
         raise UsageError(f"--log-format is text or json, not {log_format}")
-    configure_logs(verbose=verbose, quiet=quiet, as_json=log_format == "json")
+    logs.configure(verbose=verbose, quiet=quiet, as_json=log_format == "json")
     context.obj = Globals(home=home, database_url=database_url, quiet=quiet, verbose=verbose, no_color=no_color)
 
 

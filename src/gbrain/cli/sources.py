@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gbrain.app.brain import Brain
-from gbrain.app.syncing import run_verify
-from gbrain.cli import status_table, verify_report
 from gbrain.cli.answer import instant, presentable, put, put_document
 from gbrain.cli.numbers import positive
 from gbrain.cli.state import globals_of, settings_of, with_brain
@@ -19,10 +17,11 @@ from gbrain.domain.health import Health
 from gbrain.domain.paths import display
 from gbrain.domain.source import SourceState, Strategy
 from gbrain.errors import ConfirmationNeeded, UsageError
-from gbrain.services import registry
-from gbrain.services.registry import Failure, Weight
 from gbrain.services.status import Assessed, rate_and_eta, read_status
-from gbrain.services.verify import Report
+
+if TYPE_CHECKING:
+    from gbrain.services.registry import Failure, Weight
+    from gbrain.services.verify import Report
 
 app = typer.Typer(help="The registry of sources, its dashboard, and what is wrong.", no_args_is_help=True)
 
@@ -46,6 +45,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Register a repository, by path or by URL."""
+    from gbrain.services import registry
+
     new = registry.NewSource(
         id=source_id,
         name=name,
@@ -87,6 +88,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def show(context: typer.Context, source_id: Id, as_json: Json = False) -> None:
     """One source: where it is, its settings, its bookmark."""
+    from gbrain.services import registry
 
     async def work(brain: Brain) -> SourceState:
         async with brain.pool.connection() as conn:
@@ -109,6 +111,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Delete a source and all that was derived from it. Its repository is not touched."""
+    from gbrain.services import registry
 
     async def work(brain: Brain) -> tuple[Weight, bool]:
         async with brain.pool.connection() as conn:
@@ -140,6 +143,8 @@ def status(
         async with brain.pool.connection() as conn:
             return await read_status(conn)
 
+    from gbrain.cli import status_table
+
     rows = with_brain(context, work)
     if as_json:
         put_document(
@@ -164,6 +169,9 @@ def verify(
     as_json: Json = False,
 ) -> int:
     """Derive every page again at the bookmark and hold it against what is stored."""
+    from gbrain.app.syncing import run_verify
+    from gbrain.cli import verify_report
+
     if source_id is not None and all_sources:
         raise UsageError("an id and --all do not go together", hint="give one of them")
     pages = positive(sample, "--sample")
@@ -184,6 +192,7 @@ def verify(
 @app.command()
 def failures(context: typer.Context, source_id: MaybeId = None, as_json: Json = False) -> None:
     """What could not be taken in, and why."""
+    from gbrain.services import registry
 
     async def work(brain: Brain) -> list[Failure]:
         async with brain.pool.connection() as conn:
@@ -201,6 +210,8 @@ def failures(context: typer.Context, source_id: MaybeId = None, as_json: Json = 
 
 
 async def _all(brain: Brain) -> list[SourceState]:
+    from gbrain.services import registry
+
     async with brain.pool.connection() as conn:
         return await registry.all_sources(conn)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gbrain.app.brain import Brain
-from gbrain.app.syncing import Synced, run_sync
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.numbers import positive
 from gbrain.cli.state import settings_of, with_brain
@@ -18,7 +17,9 @@ from gbrain.domain.events import Event, Finished
 from gbrain.domain.outcome import Result, Status, SyncStatus, exit_code
 from gbrain.domain.parallelism import DEFAULT_WRITERS
 from gbrain.errors import UsageError
-from gbrain.services.context import SyncOptions
+
+if TYPE_CHECKING:
+    from gbrain.app.syncing import Synced
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +40,9 @@ def sync(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> int:
     """Bring sources up to date, side by side."""
+    from gbrain.app.syncing import run_sync
+    from gbrain.services.context import SyncOptions
+
     if source is not None and all_sources:
         raise UsageError("--source and --all do not go together", hint="give one of them")
     asked = positive(parallel, "--parallel")

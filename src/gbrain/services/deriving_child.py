@@ -7,7 +7,6 @@ import struct
 import sys
 from collections.abc import Sequence
 
-from gbrain.chunking.derive import derive
 from gbrain.domain.content import Derived
 
 LENGTH = struct.Struct("!Q")
@@ -19,6 +18,8 @@ Item = tuple[bytes, bytes]
 
 def derive_all(items: Sequence[Item]) -> list[Derived]:
     """What each blob holds, in order, here and now."""
+    from gbrain.chunking.derive import derive
+
     return [derive(path, blob) for path, blob in items]
 
 

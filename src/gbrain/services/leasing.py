@@ -8,16 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
 from psycopg import OperationalError
 
+from gbrain import logs
 from gbrain.domain.lease import Held, Holder, Lease, Life, judge
 from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.machine.process import started_at, steady_seconds
 from gbrain.store import leases, schema
 from gbrain.store.connection import Connection, Pool
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -83,7 +81,7 @@ class LeaseKeeper:
                     async with asyncio.timeout(pause):
                         await self._renew(conn)
                 except (OperationalError, DatabaseUnusable, TimeoutError) as error:
-                    log.warning("lease renewal failed", error=str(error))
+                    logs.warning("lease renewal failed", error=str(error))
                     await _close(conn)
                     conn = None
                 self._stop_trusting()

@@ -6,34 +6,22 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import structlog
-
-from gbrain.chunking.kinds import kind_of
+from gbrain import logs
 from gbrain.chunking.pipeline import PIPELINE
 from gbrain.domain.events import PhaseEntered, Progressed
 from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
 from gbrain.domain.lease import Lease
 from gbrain.domain.locations import PathLocation, UrlLocation
 from gbrain.domain.outcome import Code, Counts, Result, SyncStatus, Trouble, status_of
-from gbrain.domain.plan import Rules
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
-from gbrain.domain.strategy import is_wanted
 from gbrain.errors import LeaseLost
 from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
-from gbrain.git.blobs import BlobReader
 from gbrain.git.problems import Problem
-from gbrain.git.repository import Repository
 from gbrain.services.context import Slots, SyncContext, SyncOptions
-from gbrain.services.deriving import THREAD_LIMIT_BYTES
-from gbrain.services.planning import plan_changes, plan_whole
 from gbrain.services.troubles import trouble_of
-from gbrain.services.writing import Carrier, carry_out, write_move
-from gbrain.spool.spool import Spool
 from gbrain.store import runs, sources
 from gbrain.store.batch import Move, Writer
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +65,7 @@ class Run:
         try:
             return await self._work(state)
         except Exception as error:
-            log.debug("a run failed", source=state.source.id, exc_info=True)
+            logs.debug("a run failed", source=state.source.id, exc_info=True)
             return trouble_of(error, state.source.id)
 
     async def _work(self, state: SourceState) -> _Brought | Trouble:
@@ -115,56 +103,24 @@ class Run:
         move = _move(state, acquired)
         source_id = state.source.id
         self._context.probe(source_id, Step.SNAPSHOTTED)
-        before = state.bookmark if state.settled and not self._options.full else None
-        if before == move.after:
+        if state.settled and not self._options.full and state.bookmark == move.after:
             return SyncStatus.UP_TO_DATE
-        if before is not None and replace(before, commit=move.after.commit) == move.after:
-            await write_move(self._context.pool, self._writer(source_id), move)
-        else:
-            await self._write(state, acquired.repository, move)
+        from gbrain.services.reconciling import Reconciliation, reconcile
+
+        await reconcile(
+            Reconciliation(
+                context=self._context,
+                state=state,
+                repository=acquired.repository,
+                move=move,
+                writer=self._writer(source_id),
+                full=self._options.full,
+                enter=lambda phase, total: self._enter(source_id, phase, total),
+                report=lambda counts, some, total: self._report(source_id, counts, some, total),
+            )
+        )
         self._context.probe(source_id, Step.BOOKMARKED)
         return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
-
-    async def _write(self, state: SourceState, repository: Repository, move: Move) -> None:
-        source_id = state.source.id
-        await self._enter(source_id, Phase.PLAN, None)
-        with Spool() as spool:
-            async with repository.blobs() as blobs:
-                await self._plan(spool, state, repository, move, blobs)
-                items, size_bytes = spool.totals()
-                await self._enter(source_id, Phase.WRITE, items)
-                self._context.probe(source_id, Step.PLANNED)
-                carrier = Carrier(
-                    pool=self._context.pool,
-                    blobs=blobs,
-                    derivers=self._context.derivers,
-                    in_processes=size_bytes > THREAD_LIMIT_BYTES,
-                    writer=self._writer(source_id),
-                    report=lambda counts, some: self._report(source_id, counts, some, items),
-                )
-                await carry_out(spool, carrier, move)
-
-    async def _plan(
-        self, spool: Spool, state: SourceState, repository: Repository, move: Move, blobs: BlobReader
-    ) -> None:
-        source, pool = state.source, self._context.pool
-        rules = Rules(
-            wanted=lambda path: is_wanted(kind_of(path), source.strategy),
-            fingerprint=page_fingerprint(PIPELINE),
-            full=self._options.full,
-        )
-        if state.bookmark is not None and await self._may_take_fast_path(state, repository, move):
-            changes = repository.diff_trees(state.bookmark.tree, move.after.tree)
-            await plan_changes(spool, pool, source.id, changes, rules, blobs)
-        else:
-            await plan_whole(spool, pool, source.id, repository.list_tree(move.after.tree), rules)
-
-    async def _may_take_fast_path(self, state: SourceState, repository: Repository, move: Move) -> bool:
-        """Only from a settled bookmark made under today's rules, whose tree can still be read."""
-        before = state.bookmark
-        if before is None or not state.settled or self._options.full or not self._context.use_fast_path:
-            return False
-        return before.fingerprint == move.after.fingerprint and await repository.has_tree(before.tree)
 
     def _report(self, source_id: str, counts: Counts, items: int, total: int) -> None:
         self._counts += counts

@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
-
+from gbrain import logs
 from gbrain.domain.events import Finished
 from gbrain.domain.lease import Held, Lease, lease_name
 from gbrain.domain.outcome import Code, Result, Trouble, status_of
@@ -17,8 +16,6 @@ from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.run import Run
 from gbrain.services.troubles import trouble_of
 from gbrain.store import leases
-
-log = structlog.get_logger()
 
 
 async def sync_one(
@@ -30,7 +27,7 @@ async def sync_one(
     try:
         result = await _under_lease(context, source, options, slots, all_sources=all_sources)
     except Exception as error:
-        log.debug("a run failed", source=source.id, exc_info=True)
+        logs.debug("a run failed", source=source.id, exc_info=True)
         result = _row(source, trouble_of(error, source.id), all_sources=all_sources)
     result = replace(result, duration=timedelta(seconds=clock() - started))
     context.emit(Finished(result=result))
@@ -84,6 +81,6 @@ async def _release(context: SyncContext, source_id: str, lease: Lease) -> None:
         async with asyncio.timeout(5), context.pool.connection() as conn:
             await leases.release(conn, lease)
     except Exception as error:
-        log.warning("the lease could not be given back: it lapses with its term", source=source_id, error=str(error))
+        logs.warning("the lease could not be given back: it lapses with its term", source=source_id, error=str(error))
     else:
         context.probe(source_id, Step.RELEASED)

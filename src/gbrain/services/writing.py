@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import structlog
 from psycopg import errors
 
+from gbrain import logs
 from gbrain.domain.content import Derived, PageContent, Reason, Refused
 from gbrain.domain.outcome import Counts
 from gbrain.domain.slugs import provisional_slug
@@ -22,8 +22,6 @@ from gbrain.store.plan import draw_page_ids
 BATCH_ITEMS = 1000
 BATCH_BYTES = 2_000_000
 """A batch ends with the item that passes this; what is merged behind a proof stays well within a third of a term."""
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +184,6 @@ async def _retried(pool: Pool, writer: Writer, batch: Batch, move: Move | None) 
             async with pool.connection() as conn:
                 return await write_batch(conn, writer, batch, move)
         except (errors.DeadlockDetected, errors.LockNotAvailable) as error:
-            log.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
+            logs.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -1,0 +1,62 @@
+"""Logs: structured, on standard error, and cheap until there is something to say.
+
+structlog is imported with the first record that is let through: a command with nothing to report does not pay for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class _Configuration:
+    level: int = logging.WARNING
+    as_json: bool = False
+    logger: Any = None
+
+
+_configuration = _Configuration()
+
+
+def configure(*, verbose: int, quiet: bool, as_json: bool) -> None:
+    """Let through warnings; with `verbose` what goes on inside too, with `quiet` errors only."""
+    _configuration.level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
+    _configuration.as_json = as_json
+    _configuration.logger = None
+    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
+
+
+def debug(event: str, **context: object) -> None:
+    """What goes on inside; `exc_info=True` adds the traceback of the exception being handled."""
+    if _configuration.level <= logging.DEBUG:
+        _logger().debug(event, **context)
+
+
+def warning(event: str, **context: object) -> None:
+    """Something that was got over, and that an operator may want to know."""
+    if _configuration.level <= logging.WARNING:
+        _logger().warning(event, **context)
+
+
+def _logger() -> Any:
+    if _configuration.logger is None:
+        _configuration.logger = _structured(as_json=_configuration.as_json)
+    return _configuration.logger
+
+
+def _structured(*, as_json: bool) -> Any:
+    import structlog
+
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info, structlog.processors.JSONRenderer()] if as_json else [plain]),
+        ],
+    )
