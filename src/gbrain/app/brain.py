@@ -7,15 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from psycopg import OperationalError
-from psycopg_pool import PoolTimeout
-
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
 from gbrain.postgres import embedded
 from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
-from gbrain.store import schema
+from gbrain.store import faults, schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
     direct = settings.direct_database_url or conninfo
     async with open_pool(conninfo, size=connections) as pool:
         try:
-            await _migrate(pool, direct, is_direct=direct == conninfo)
+            await _migrate(direct)
             yield Brain(
                 settings=settings,
                 conninfo=conninfo,
@@ -54,7 +51,7 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
                 is_embedded=not settings.database_url,
                 pool=pool,
             )
-        except (OperationalError, PoolTimeout) as error:
+        except faults.ANY as error:
             raise unusable(error) from error
 
 
@@ -71,17 +68,10 @@ def destroy_embedded(settings: Settings) -> bool:
     return was_there
 
 
-async def _migrate(pool: Pool, direct: str, *, is_direct: bool) -> None:
-    async with pool.connection() as conn:
-        version = await schema.stored_version(conn)
-        schema.refuse_newer(version)
-        if version == schema.newest_version():
-            return
-        if is_direct:
-            await schema.migrate(conn)
-            return
-    own = await connect(direct)
+async def _migrate(direct: str) -> None:
+    """See that the schema is this program's, on a connection whose failure says at once what is wrong."""
+    conn = await connect(direct)
     try:
-        await schema.migrate(own)
+        await schema.migrate(conn)
     finally:
-        await own.close()
+        await conn.close()

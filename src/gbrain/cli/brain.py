@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from gbrain.app.brain import Brain, brain_exists, destroy_embedded
-from gbrain.cli.answer import put, put_document
+from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.state import settings_of, with_brain
-from gbrain.domain.redaction import redact
 from gbrain.errors import ConfirmationNeeded, UsageError
 from gbrain.services.about import describe
 
@@ -32,7 +31,7 @@ def init(context: typer.Context, as_json: Json = False) -> None:
     settings = settings_of(context)
     was_there = brain_exists(settings)
     version, server = with_brain(context, look)
-    place = redact(settings.database_url) if settings.database_url else str(settings.home)
+    place = presentable(settings.database_url or str(settings.home))
     if as_json:
         kind = "served" if settings.database_url else "embedded"
         put_document({"brain": {"kind": kind, "place": place, "schema_version": version, "server_version": server}})
@@ -59,7 +58,8 @@ def destroy(
             hint="add --yes to do it",
         )
     was_there = destroy_embedded(settings)
+    home = presentable(str(settings.home))
     if as_json:
-        put_document({"destroyed": was_there, "home": str(settings.home)})
+        put_document({"destroyed": was_there, "home": home})
     else:
-        put(f"the brain in {settings.home} is deleted" if was_there else f"there was no brain in {settings.home}")
+        put(f"the brain in {home} is deleted" if was_there else f"there was no brain in {home}")

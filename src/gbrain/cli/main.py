@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -44,14 +45,14 @@ def _main(
         put(f"gbrain {__version__}")
         raise typer.Exit
     if log_format not in ("text", "json"):
-        raise UsageError(f"--log-format is text or json, not {log_format}")
+        raise UsageError(f"--log-format is {log_format!r}, not text or json", hint="give one of the two")
     logs.configure(verbose=verbose, quiet=quiet, as_json=log_format == "json")
     context.obj = Globals(home=home, database_url=database_url, quiet=quiet, verbose=verbose, no_color=no_color)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every way out leads through here."""
-    as_json = "--json" in arguments
+    as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -66,8 +67,16 @@ def run(arguments: list[str]) -> int:
         return _fail(2, "usage", error.format_message(), hint, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _fail(130, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
+    except Exception as error:
+        logs.debug("a defect", exc_info=True)
+        hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
+        return _fail(1, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
     except Terminated:
         return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
+    except Exception as error:
+        logs.debug("a command failed", exc_info=True)
+        hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
+        return _fail(6, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
 
 
 def _fail(exit_code: int, code: str, message: str, hint: str | None, *, as_json: bool) -> int:

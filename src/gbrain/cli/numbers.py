@@ -13,4 +13,4 @@ def positive(text: str | None, flag: str) -> int | None:
     try:
         return positive_int(text)
     except ValueError as error:
-        raise UsageError(f"{flag} is {text!r}, not {error}") from error
+        raise UsageError(f"{flag} is {text!r}, not {error}", hint=f"give one such as {flag} 4") from error

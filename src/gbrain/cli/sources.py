@@ -175,7 +175,7 @@ def verify(
     if source_id is not None and all_sources:
         raise UsageError("an id and --all do not go together", hint="give one of them")
     pages = positive(sample, "--sample")
-    named = source_id or settings_of(context).source
+    named = settings_of(context).source if source_id is None else source_id
 
     async def work(brain: Brain) -> tuple[list[Report], dict[str, int]]:
         return await run_verify(brain, named=named, here=Path.cwd(), all_sources=all_sources, sample=pages)

@@ -48,7 +48,7 @@ def sync(
     asked = positive(parallel, "--parallel")
     width = positive(workers, "--workers")
     slots = positive(fetch_slots, "--fetch-slots") or settings_of(context).fetch_slots
-    named = None if all_sources else source or settings_of(context).source
+    named = None if all_sources else settings_of(context).source if source is None else source
     options = SyncOptions(full=full, pull=not no_pull)
     started = time.monotonic()
 

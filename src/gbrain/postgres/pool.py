@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from gbrain.errors import DatabaseUnusable
+from gbrain.errors import DatabaseUnusable, UsageError
 
 APPLICATION = "gbrain"
 CONNECT_SECONDS = 10
+WAIT_SECONDS = 60.0
+"""How long work waits for a connection: writers never use all of them, so that one is free soon or none ever is."""
 
 Connection = AsyncConnection[tuple[Any, ...]]
 Pool = AsyncConnectionPool[Connection]
@@ -31,7 +33,7 @@ async def open_pool(conninfo: str, *, size: int) -> AsyncIterator[Pool]:
         min_size=0,
         max_size=size,
         open=False,
-        timeout=600,
+        timeout=WAIT_SECONDS,
         num_workers=1,
         kwargs={"autocommit": True, "prepare_threshold": None},
         connection_class=AsyncConnection[tuple[Any, ...]],
@@ -51,8 +53,8 @@ async def connect(conninfo: str) -> Connection:
         raise unusable(error) from error
 
 
-def unusable(error: OperationalError | PoolTimeout) -> DatabaseUnusable:
-    """The error a person can act on, for a database that does not answer."""
+def unusable(error: Error | PoolTimeout) -> DatabaseUnusable:
+    """The error a person can act on, for a database that does not answer or refuses."""
     text = str(error).strip().splitlines()
     return DatabaseUnusable(
         f"cannot use the database: {text[0] if text else 'no answer'}",
@@ -61,7 +63,17 @@ def unusable(error: OperationalError | PoolTimeout) -> DatabaseUnusable:
 
 
 def _with_defaults(conninfo: str) -> str:
-    given = conninfo_to_dict(conninfo)
+    given = _parsed(conninfo)
     defaults: dict[str, str | int] = {"application_name": APPLICATION, "connect_timeout": CONNECT_SECONDS}
     missing: dict[str, str | int] = {key: value for key, value in defaults.items() if key not in given}
     return make_conninfo(conninfo, **missing)
+
+
+def _parsed(conninfo: str) -> Mapping[str, Any]:
+    try:
+        return conninfo_to_dict(conninfo)
+    except ProgrammingError:
+        # libpq's complaint quotes what it could not read: that may be the password.
+        raise UsageError(
+            "the database URL cannot be understood", hint="give one such as postgresql://ROLE@HOST:5432/DATABASE"
+        ) from None

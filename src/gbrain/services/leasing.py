@@ -8,13 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psycopg import OperationalError
-
 from gbrain import logs
 from gbrain.domain.lease import Held, Holder, Lease, Life, judge
 from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.machine.process import started_at, steady_seconds
-from gbrain.store import leases, schema
+from gbrain.store import faults, leases, schema
 from gbrain.store.connection import Connection, Pool
 
 
@@ -80,7 +78,7 @@ class LeaseKeeper:
                     conn = conn if conn is not None and not conn.closed else await self._connect()
                     async with asyncio.timeout(pause):
                         await self._renew(conn)
-                except (OperationalError, DatabaseUnusable, TimeoutError) as error:
+                except (*faults.UNREACHABLE, DatabaseUnusable, TimeoutError) as error:
                     logs.warning("lease renewal failed", error=str(error))
                     await _close(conn)
                     conn = None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import psycopg
-from psycopg import errors
-from psycopg_pool import PoolTimeout
-
 from gbrain.domain.outcome import Code, Trouble
 from gbrain.domain.redaction import redact, visible
 from gbrain.errors import DiskFull, GbrainError, LeaseLost
 from gbrain.git.process import GitError
+from gbrain.store import faults
 
 
 def trouble_of(error: BaseException, source_id: str) -> Trouble:
@@ -20,10 +17,10 @@ def trouble_of(error: BaseException, source_id: str) -> Trouble:
     match error:
         case LeaseLost():
             return Trouble(code=Code.LEASE_LOST, message=message, hint=error.hint or "run the sync again")
-        case DiskFull() | errors.DiskFull():
+        case _ if isinstance(error, (DiskFull, *faults.DISK_FULL)):
             hint = "make space, then run the sync again: it goes on from what was committed"
             return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=hint)
-        case psycopg.Error() | PoolTimeout():
+        case _ if isinstance(error, faults.ANY):
             hint = "check the database server; what was committed is kept and the next run goes on from there"
             return Trouble(code=Code.DATABASE, message=f"the database: {message}", hint=hint)
         case GitError():

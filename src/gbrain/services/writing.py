@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from psycopg import errors
-
 from gbrain import logs
 from gbrain.domain.content import Derived, PageContent, Reason, Refused
 from gbrain.domain.outcome import Counts
@@ -15,6 +13,7 @@ from gbrain.domain.slugs import provisional_slug
 from gbrain.git.blobs import BlobReader
 from gbrain.services.deriving import Derivers
 from gbrain.spool.spool import Spool, ToClear, ToWrite
+from gbrain.store import faults
 from gbrain.store.batch import Batch, LedgerRow, Move, PageRow, SlugRow, Writer, write_batch
 from gbrain.store.connection import Pool
 from gbrain.store.plan import draw_page_ids
@@ -183,7 +182,7 @@ async def _retried(pool: Pool, writer: Writer, batch: Batch, move: Move | None) 
         try:
             async with pool.connection() as conn:
                 return await write_batch(conn, writer, batch, move)
-        except (errors.DeadlockDetected, errors.LockNotAvailable) as error:
+        except faults.MET_A_LOCK as error:
             logs.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)

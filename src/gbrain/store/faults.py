@@ -1,0 +1,19 @@
+"""What can go wrong between us and the server, by what it means; for `except` clauses above the store."""
+
+from __future__ import annotations
+
+from psycopg import Error, OperationalError
+from psycopg import errors as codes
+from psycopg_pool import PoolTimeout
+
+ANY = (Error, PoolTimeout)
+"""The database refused, failed or did not answer."""
+
+UNREACHABLE = (OperationalError, PoolTimeout)
+"""It does not answer, or has broken off."""
+
+MET_A_LOCK = (codes.DeadlockDetected, codes.LockNotAvailable)
+"""Somebody else's lock was in the way: the same may work a moment later."""
+
+DISK_FULL = (codes.DiskFull,)
+"""The server has no room for what it was to write."""
