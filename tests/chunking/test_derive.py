@@ -376,7 +376,7 @@ HOSTILE = {
     "deep lines": ("> " * 500 + "a\n") * 500,
     "stairs": "".join("  " * depth + "- a\n" for depth in range(700)),
     "paragraphs": "a\n\n" * 200_000,
-    "sections": "# a\n\nb\n\n" * 50_000,
+    "sections": "# a\n\nb\n\n" * 20_000,
     "headings": "# a\n" * 100_000,
     "one heading": "# " + "a " * 500_000,
     "blank": " \n" * 500_000,

@@ -14,9 +14,12 @@ from gbrain.chunking.markdown import MAX_TITLE, MarkdownReader
 from gbrain.chunking.packing import LIMIT_BYTES, Stretch, pack
 from gbrain.chunking.plain import code_blocks, text_blocks
 from gbrain.chunking.tiling import tile
-from gbrain.domain.content import Chunk, Derived, PageContent, PageKind, Refused
+from gbrain.domain.content import Chunk, Derived, PageContent, PageKind, Reason, Refused
 
 UNNAMED = "untitled"
+MAX_CHUNKS = 20_000
+"""A page of 5 MB has some 7,000; what is written in one transaction must stay within a third of a lease's term."""
+MAX_LINKS = 100_000
 
 
 def derive(path: bytes, blob: bytes) -> Derived:
@@ -32,6 +35,8 @@ def derive(path: bytes, blob: bytes) -> Derived:
         return _markdown(path, text)
     blocks = code_blocks(text, whole_bytes=LIMIT_BYTES) if kind is PageKind.CODE else text_blocks(text)
     stretches = pack(text, tile(text, blocks, limit=LIMIT_BYTES))
+    if (refusal := _too_many(len(stretches), 0)) is not None:
+        return refusal
     return PageContent(kind, name_title(path), None, 1, tuple(_chunks(text, stretches, 1)), ())
 
 
@@ -43,9 +48,19 @@ def _markdown(path: bytes, text: bytes) -> Derived:
     body_line = 1 + count_line_ends(text, 0, parts.body_start)
     reader = MarkdownReader(body, first_line=body_line, whole_bytes=LIMIT_BYTES)
     stretches = pack(body, tile(body, reader.blocks(), limit=LIMIT_BYTES))
+    if (refusal := _too_many(len(stretches), len(reader.links))) is not None:
+        return refusal
     title = _own_title(parts.front_matter) or reader.title or name_title(path)
     chunks = tuple(_chunks(body, stretches, body_line))
     return PageContent(PageKind.MARKDOWN, title, parts.front_matter, body_line, chunks, tuple(reader.links))
+
+
+def _too_many(chunks: int, links: int) -> Refused | None:
+    if chunks > MAX_CHUNKS:
+        return Refused(Reason.TOO_LARGE, f"{chunks:,} chunks: more than {MAX_CHUNKS:,} are not taken in")
+    if links > MAX_LINKS:
+        return Refused(Reason.TOO_LARGE, f"{links:,} links: more than {MAX_LINKS:,} are not taken in")
+    return None
 
 
 def _chunks(body: bytes, stretches: list[Stretch], line: int) -> Iterator[Chunk]:
