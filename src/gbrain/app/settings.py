@@ -105,5 +105,7 @@ def _apply(
         try:
             changes[key] = known[key](value)
         except ValueError as error:
-            raise UsageError(f"setting {key} in {where} is {value!r}, not {error}") from error
+            raise UsageError(
+                f"setting {key} in {where} is {value!r}, not {error}", hint="mend it there, or remove it"
+            ) from error
     return replace(settings, **changes)

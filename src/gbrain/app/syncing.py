@@ -59,7 +59,8 @@ async def run_sync(
     async with brain.pool.connection() as conn:
         states = await registry.all_sources(conn)
     chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
-    width = resolve_parallel(sources=len(chosen), workers=workers, parallel=parallel)
+    taking_part = sum(source.enabled and source.host_id in (None, machine_id()) for source in chosen)
+    width = resolve_parallel(sources=taking_part, workers=workers, parallel=parallel)
     counting = _Counting(brain)
     slots = Slots(fetch=asyncio.Semaphore(fetch_slots), write=asyncio.Semaphore(width))
     async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gbrain.domain.redaction import redact, visible
+from gbrain.errors import CouldNotRun
 
 SCHEMA_VERSION = 1
 
@@ -62,5 +63,13 @@ def _write(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # What is buffered must not be tried again when the interpreter closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
+    except OSError as error:
+        _write_no_more()
+        hint = "see where it leads, and that there is room"
+        raise CouldNotRun(f"cannot write to standard output: {error.strerror}", hint=hint) from error
+
+
+def _write_no_more() -> None:
+    # What is buffered must not be tried again when the interpreter closes the stream.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

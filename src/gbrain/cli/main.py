@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,12 @@ show.register(app)
 app.add_typer(sources.app, name="sources")
 
 
+def _put_version(asked: bool) -> None:
+    if asked:
+        put(f"gbrain {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
     context: typer.Context,
@@ -38,16 +45,20 @@ def _main(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what went wrong.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colour, as NO_COLOR does.")] = False,
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
-    version: Annotated[bool, typer.Option("--version", help="The version, and nothing else.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_put_version, is_eager=True, help="The version, and nothing else."),
+    ] = False,
 ) -> None:
     """Many git repositories in one searchable brain, and the truth about how fresh it is."""
-    if version:
-        put(f"gbrain {__version__}")
-        raise typer.Exit
     if log_format not in ("text", "json"):
         raise UsageError(f"--log-format is {log_format!r}, not text or json", hint="give one of the two")
     logs.configure(verbose=verbose, quiet=quiet, as_json=log_format == "json")
-    context.obj = Globals(home=home, database_url=database_url, quiet=quiet, verbose=verbose, no_color=no_color)
+    plain = no_color or bool(os.environ.get("NO_COLOR"))
+    context.obj = Globals(home=home, database_url=database_url, quiet=quiet, verbose=verbose, no_color=plain)
+
+
+_INTERRUPTED = 130
 
 
 def run(arguments: list[str]) -> int:
@@ -55,6 +66,8 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
     try:
         code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt  # typer has made an exit code of it
         return code if isinstance(code, int) else 0
     except GbrainError as error:
         return _fail(error.exit_code, error.code, error.message, error.hint, as_json=as_json)
@@ -66,17 +79,13 @@ def run(arguments: list[str]) -> int:
         hint = f"see: {name} --help"
         return _fail(2, "usage", error.format_message(), hint, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(130, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
+        return _fail(_INTERRUPTED, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
     except Exception as error:
         logs.debug("a defect", exc_info=True)
         hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
-        return _fail(1, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
+        return _fail(6, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
     except Terminated:
         return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
-    except Exception as error:
-        logs.debug("a command failed", exc_info=True)
-        hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
-        return _fail(6, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
 
 
 def _fail(exit_code: int, code: str, message: str, hint: str | None, *, as_json: bool) -> int:

@@ -10,7 +10,6 @@ from gbrain.app.brain import Brain
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.redaction import visible
-from gbrain.domain.source import is_source_id
 from gbrain.services.showing import ShownPage, show_page, shown_path
 
 
@@ -25,13 +24,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """A page's text, as it is at the source's bookmark."""
-    head, colon, rest = name.partition(":")
-    named = bool(colon) and is_source_id(head)
-    source_id, page_name = (head, rest) if named else (settings_of(context).source, name)
+    default = settings_of(context).source
 
     async def work(brain: Brain) -> ShownPage:
         async with brain.pool.connection() as conn:
-            return await show_page(conn, source_id, page_name)
+            return await show_page(conn, default, name)
 
     page = with_brain(context, work)
     if as_json:

@@ -143,8 +143,6 @@ def status(
         async with brain.pool.connection() as conn:
             return await read_status(conn)
 
-    from gbrain.cli import status_table
-
     rows = with_brain(context, work)
     if as_json:
         put_document(
@@ -155,6 +153,8 @@ def status(
             }
         )
     else:
+        from gbrain.cli import status_table
+
         status_table.render(rows, color=not globals_of(context).no_color)
     wrong = any(row.status.enabled and row.health is not Health.OK for row in rows)
     return 1 if check and wrong else 0

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import typer
 
-from gbrain.app.brain import Brain, brain_exists, open_brain, reach_database
+from gbrain.app.brain import Brain, open_brain, reach_database
 from gbrain.app.settings import Settings, read_settings
 from gbrain.cli.answer import tell
 
@@ -46,8 +46,6 @@ def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]
     """Open the brain, run the work on it, close it; interruption and termination cancel the work cleanly."""
     settings = settings_of(context)
     say = (lambda text: None) if globals_of(context).quiet else tell
-    if not brain_exists(settings):
-        say(f"a new brain is made in {settings.home}")
     with reach_database(settings, say) as conninfo:
         return asyncio.run(_within(settings, conninfo, work, connections))
 

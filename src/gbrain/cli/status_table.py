@@ -21,7 +21,12 @@ def render(rows: list[Assessed], *, color: bool) -> None:
     if not rows:
         put("no sources yet: gbrain sources add ID --path DIR")
         return
-    console = Console(file=sys.stdout, no_color=not color, highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(
+        file=sys.stdout,
+        color_system="auto" if color else None,
+        highlight=False,
+        soft_wrap=not sys.stdout.isatty(),
+    )
     if not console.is_terminal:
         console.width = 200
     zone = datetime.now().astimezone().strftime("%Z")

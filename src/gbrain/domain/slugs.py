@@ -30,9 +30,12 @@ def settle(paths: Iterable[bytes]) -> dict[bytes, str]:
     """The slug of each path of one group, a group being all paths of a source with equal base slugs.
 
     The first path in byte order keeps the base; every other gets `base~` and the fewest hex digits of its SHA-256,
-    at least 6, that tell all of these apart.
+    at least 6, that tell all of these apart. A group that nobody is left in has no slugs.
     """
-    first, *others = sorted(paths)
+    ordered = sorted(paths)
+    if not ordered:
+        return {}
+    first, *others = ordered
     base = base_slug(first)
     digests = {path: hashlib.sha256(path).hexdigest() for path in others}
     digits = _fewest_digits(list(digests.values()))

@@ -7,16 +7,22 @@ parent that is killed, holding its pipes, and start by importing the whole comma
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 import sys
 from collections.abc import Sequence
 
 from gbrain.domain.content import Derived
+from gbrain.errors import GbrainError
 from gbrain.services.deriving_child import LENGTH, Item, derive_all
 
 THREAD_LIMIT_BYTES = 2_000_000
 """Up to this much text of one run is derived in a thread; above it starting processes pays."""
 
+ANSWER_SECONDS = 300.0
+"""How long a child may take over one batch, which is a matter of seconds where nothing is wrong."""
+
+_KILLED_HINT = "memory may be short: run the sync again with --workers 1; it goes on from what was committed"
 _PIPE_BYTES = 4_000_000
 
 
@@ -28,27 +34,40 @@ class Derivers:
         self._idle: list[asyncio.subprocess.Process] = []
 
     async def derive(self, items: Sequence[Item], *, in_processes: bool) -> list[Derived]:
-        """What each blob holds, in order."""
+        """What each blob holds, in order; a child that was killed is replaced once. Raises GbrainError after that."""
         if not in_processes:
             return await asyncio.to_thread(derive_all, items)
         async with self._free:
-            child = self._idle.pop() if self._idle else await _start()
-            try:
-                derived = await _ask(child, items)
-            except BaseException:
-                child.kill()
-                await child.wait()
-                raise
-            self._idle.append(child)
-            return derived
+            derived = await self._ask(self._idle.pop() if self._idle else await _start(), items)
+            if derived is None:
+                derived = await self._ask(await _start(), items)
+        if derived is None:
+            raise GbrainError("a deriving process was killed, and so was the next one", hint=_KILLED_HINT)
+        return derived
 
     async def close(self) -> None:
         """End the children; they hold nothing worth waiting for."""
-        for child in self._idle:
-            child.kill()
-        for child in self._idle:
-            await child.wait()
-        self._idle.clear()
+        while self._idle:
+            await _end(self._idle.pop())
+
+    async def _ask(self, child: asyncio.subprocess.Process, items: Sequence[Item]) -> list[Derived] | None:
+        """The child's answer, after which it is idle; None where somebody has killed it."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                derived = await _exchange(child, items)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            await _end(child)
+            return None
+        except TimeoutError:
+            await _end(child)
+            raise GbrainError(
+                f"a deriving process gave no answer in {ANSWER_SECONDS:.0f} s", hint=_KILLED_HINT
+            ) from None
+        except BaseException:
+            await _end(child)
+            raise
+        self._idle.append(child)
+        return derived
 
 
 async def _start() -> asyncio.subprocess.Process:
@@ -61,7 +80,13 @@ async def _start() -> asyncio.subprocess.Process:
     )
 
 
-async def _ask(child: asyncio.subprocess.Process, items: Sequence[Item]) -> list[Derived]:
+async def _end(child: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
+    await child.wait()
+
+
+async def _exchange(child: asyncio.subprocess.Process, items: Sequence[Item]) -> list[Derived]:
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("a deriving process was started without pipes")
     question = pickle.dumps(items, protocol=5)

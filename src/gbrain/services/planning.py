@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from gbrain.domain.content import Reason
 from gbrain.domain.plan import MAX_BLOB_BYTES, Rules, align, decide
 from gbrain.domain.renames import pair
-from gbrain.domain.slugs import settle
+from gbrain.domain.slugs import base_slug, settle
 from gbrain.domain.tree import TreeChange, TreeEntry
 from gbrain.git.blobs import BlobReader
 from gbrain.services.windows import windows
@@ -24,17 +25,18 @@ async def plan_whole(
 ) -> None:
     """Compare the whole tree with all rows of the source.
 
-    Slugs with a suffix are doubted: a run that was cut off may have left a group half settled, and every group of more
-    than one path has such a member.
+    A run that was cut off may have left a group half settled. Of the pages of a group all but one have a suffix, so
+    that those are doubted; paths of the ledger may share a slug with a page meanwhile, so that all of those are.
     """
     rows = windows(entries, stored.stored_pages(pool, source_id), stored.stored_entries(pool, source_id))
     any_stored = False
     async for tree, pages, noted in rows:
         triples = align(tree, pages, noted)
         spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
-        slugs = [row.slug for _, *both in triples for row in both if row is not None and row.slug]
-        any_stored = any_stored or bool(slugs)
-        spool.doubt(slug for slug in slugs if "~" in slug)
+        of_pages = [page.slug for _, page, _ in triples if page is not None]
+        of_ledger = [entry.slug for _, _, entry in triples if entry is not None and entry.slug]
+        any_stored = any_stored or bool(of_pages or of_ledger)
+        spool.doubt(of_ledger + [slug for slug in of_pages if "~" in slug])
     await _settle(spool, pool, source_id, any_stored=any_stored)
 
 
@@ -77,8 +79,8 @@ async def _ask_sizes(spool: Spool, blobs: BlobReader) -> None:
 
 async def _settle(spool: Spool, pool: Pool, source_id: str, *, any_stored: bool) -> None:
     if spool.may_hold_renames:
-        for vanished, new in spool.movable():
-            spool.rename(pair(vanished, new))
+        for some in _batched(spool.movable()):
+            spool.rename(renamed for vanished, new in some for renamed in pair(vanished, new))
     if not any_stored:
         settle_newcomers(spool)
         return
@@ -91,6 +93,11 @@ async def _settle(spool: Spool, pool: Pool, source_id: str, *, any_stored: bool)
             if contested or base in groups.by_base:
                 _settle_group(spool, base, groups.by_base.get(base, []))
         after = bases[-1][0]
+
+
+def _batched(groups: Iterator[tuple[list[bytes], list[bytes]]]) -> Iterator[list[tuple[list[bytes], list[bytes]]]]:
+    while piece := list(islice(groups, PIECE)):
+        yield piece
 
 
 def settle_newcomers(spool: Spool) -> None:
@@ -119,18 +126,18 @@ class _Groups:
 def _settle_group(spool: Spool, base: str, members: list[stored.Member]) -> None:
     """Decide the slugs of one group anew and plan what follows: new slugs, and who must step aside for them."""
     leaving, joining = spool.leaving(base), spool.joining(base)
-    staying = [member for member in members if member.path not in leaving]
+    staying = [member for member in members if member.path not in leaving and base_slug(member.path) == base]
     slugs = settle([member.path for member in staying] + [path.path for path in joining])
     holders = {member.slug: member for member in members if member.page_id is not None}
-    for path, page_id in joining:
+    for path, _ in joining:
         spool.set_slug(path, slugs[path])
-        _free(spool, holders, slugs[path], page_id)
     changing = [member for member in staying if slugs[member.path] != member.slug]
     for member in changing:
         if not spool.set_slug(member.path, slugs[member.path]):
             spool.reslug(member.path, member.page_id, member.slug, slugs[member.path])
-    for member in changing:
-        _free(spool, holders, slugs[member.path], member.page_id)
+    # Only a page that the plan changes can be told to let go, so that all changes come before.
+    for path, page_id in [*joining, *((member.path, member.page_id) for member in changing)]:
+        _free(spool, holders, slugs[path], page_id)
 
 
 def _free(spool: Spool, holders: dict[str, stored.Member], slug: str, taker: int | None) -> None:

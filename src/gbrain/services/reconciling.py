@@ -18,7 +18,7 @@ from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.planning import plan_changes, plan_whole
 from gbrain.services.writing import Carrier, carry_out, write_move
 from gbrain.spool.spool import Spool
-from gbrain.store.batch import Move, Writer
+from gbrain.store.rows import Move, Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

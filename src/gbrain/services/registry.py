@@ -47,7 +47,7 @@ async def add_source(conn: Connection, new: NewSource, *, allow_private_hosts: b
     me = this_process()
     source = Source(
         id=new.id,
-        name=new.name or new.id,
+        name=_checked_name(new.name) if new.name else new.id,
         path=os.fsencode(path) if path else None,
         url=_checked_url(new.url, allow_private_hosts=allow_private_hosts) if new.url is not None else None,
         host_id=machine_id() if path else None,
@@ -126,6 +126,12 @@ def _holds(path: bytes, here: Path) -> bool:
 def _unknown(source_id: str, known: Sequence[str]) -> NotFound:
     listed = ", ".join(known) if known else "none is registered yet: gbrain sources add ID --path DIR"
     return NotFound(f"there is no source {source_id!r}", hint=f"there are: {listed}")
+
+
+def _checked_name(given: str) -> str:
+    if any("\ud800" <= character <= "\udfff" for character in given):
+        raise UsageError(f"the name {given!r} is not UTF-8", hint="give --name in UTF-8")
+    return given
 
 
 async def _checked_path(given: Path) -> Path:

@@ -21,7 +21,7 @@ from gbrain.git.problems import Problem
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.troubles import trouble_of
 from gbrain.store import runs, sources
-from gbrain.store.batch import Move, Writer
+from gbrain.store.rows import Move, Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gbrain.domain.paths import display, parse
+from gbrain.domain.source import is_source_id
 from gbrain.errors import NotFound, UsageError
 from gbrain.store import pages
 from gbrain.store.connection import Connection
@@ -25,17 +26,12 @@ class ShownPage:
         return "".join(chunk.text for chunk in self.chunks)
 
 
-async def show_page(conn: Connection, source_id: str | None, name: str) -> ShownPage:
-    """The page of this slug or path; raises NotFound, or UsageError where several sources have one."""
-    found = await pages.find(conn, source_id=source_id, slug=name, path=parse(name))
-    by_slug = [head for head in found if head.slug == name] or found
-    if not by_slug:
-        where = f" in source {source_id}" if source_id else ""
-        raise NotFound(f"there is no page {name!r}{where}", hint="a page is named by slug or path, as SOURCE:SLUG")
-    if len({head.source_id for head in by_slug}) > 1:
-        choices = ", ".join(f"{head.source_id}:{head.slug}" for head in by_slug)
-        raise UsageError(f"several sources have a page {name!r}", hint=f"say which: {choices}")
-    head = by_slug[0]
+async def show_page(conn: Connection, default: str | None, name: str) -> ShownPage:
+    """The page of this slug or path, of the source named before a colon, else of `default`, else of any.
+
+    Raises NotFound, or UsageError where several sources have one.
+    """
+    head = _the_one(await _named(conn, default, name), name)
     chunks, links = await pages.chunks(conn, head.id), await pages.links(conn, head.id)
     return ShownPage(head=head, chunks=chunks, links=links)
 
@@ -43,3 +39,26 @@ async def show_page(conn: Connection, source_id: str | None, name: str) -> Shown
 def shown_path(head: PageHead) -> str:
     """The page's path as text."""
     return display(head.path)
+
+
+async def _named(conn: Connection, default: str | None, name: str) -> list[PageHead]:
+    """The pages the words may mean. A path may hold a colon too: the whole is tried where the rest names nothing."""
+    source_id, colon, rest = name.partition(":")
+    named = await _find(conn, source_id, rest) if colon and is_source_id(source_id) else []
+    return named or await _find(conn, default, name)
+
+
+async def _find(conn: Connection, source_id: str | None, name: str) -> list[PageHead]:
+    # What is not UTF-8 is in no slug.
+    slug = name.encode("utf-8", "replace").decode()
+    found = await pages.find(conn, source_id=source_id, slug=slug, path=parse(name))
+    return [head for head in found if head.slug == slug] or found
+
+
+def _the_one(found: list[PageHead], name: str) -> PageHead:
+    if not found:
+        raise NotFound(f"there is no page {name!r}", hint="a page is named by slug or path, as SOURCE:SLUG")
+    if len({head.source_id for head in found}) > 1:
+        choices = ", ".join(f"{head.source_id}:{head.slug}" for head in found)
+        raise UsageError(f"several sources have a page {name!r}", hint=f"say which: {choices}")
+    return found[0]

@@ -108,6 +108,8 @@ async def _verify(context: SyncContext, source: Source, report: Report, sample: 
 async def _repository(context: SyncContext, state: SourceState) -> Repository:
     """The repository, if it still has the bookmark's tree and the rows are a whole run's."""
     source, bookmark = state.source, state.bookmark
+    if source.path is not None and source.host_id != context.machine_id:
+        raise CannotVerify(f"its path belongs to another host ({source.host_name})")
     if not state.settled:
         raise CannotVerify("a run is half in: under way, or cut off")
     fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)

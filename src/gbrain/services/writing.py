@@ -14,9 +14,10 @@ from gbrain.git.blobs import BlobReader
 from gbrain.services.deriving import Derivers
 from gbrain.spool.spool import Spool, ToClear, ToWrite
 from gbrain.store import faults
-from gbrain.store.batch import Batch, LedgerRow, Move, PageRow, SlugRow, Writer, write_batch
+from gbrain.store.batch import write_batch
 from gbrain.store.connection import Pool
 from gbrain.store.plan import draw_page_ids
+from gbrain.store.rows import Batch, LedgerRow, Move, PageRow, SlugRow, Writer
 
 BATCH_ITEMS = 1000
 BATCH_BYTES = 2_000_000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -96,10 +97,12 @@ class Spool:
     def movable(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """Vanished and new paths of each blob that has both; the caller says with `rename` which became which."""
         self._run("index_blobs")
-        by_blob: dict[bytes, tuple[list[bytes], list[bytes]]] = defaultdict(lambda: ([], []))
-        for blob, side, path in self._run("movable", (*EMPTY_BLOBS, *EMPTY_BLOBS)).fetchall():
-            by_blob[blob][side].append(path)
-        yield from by_blob.values()
+        self._run("collect_movable", (*EMPTY_BLOBS, *EMPTY_BLOBS))
+        for _, rows in groupby(self._run("movable"), key=itemgetter(0)):
+            sides: tuple[list[bytes], list[bytes]] = [], []
+            for _, side, path in rows:
+                sides[side].append(path)
+            yield sides
 
     def rename(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Make each (vanished, new) pair one renamed page."""
@@ -108,9 +111,9 @@ class Spool:
         self._many("unplan", [(old, "drop") for old, _ in pairs])
 
     def index_groups(self) -> None:
-        """Prepare for `joining` and `leaving`, once all decisions and renames are in."""
-        self._run("index_joins")
-        self._run("index_leaves")
+        """Prepare for all that settling slugs asks, once all decisions, doubts and renames are in."""
+        for name in ("index_joins", "index_leaves", "index_pages", "create_touched", "collect_touched"):
+            self._run(name)
 
     def touched_bases(self, after: str, limit: int) -> list[tuple[str, bool]]:
         """The next bases, in order, whose group a path joins or leaves, and whether it is contested among these."""
@@ -201,10 +204,14 @@ def _rows(decision: Decision) -> list[tuple[object, ...]]:
 def _kept(
     action: str, entry: TreeEntry, reason: Reason | None, page: StoredPage | None, noted: StoredEntry | None
 ) -> tuple[object, ...]:
-    """A row of a path that is a file in the new tree, and so a member of its slug group before, after, or both."""
-    had = page.slug if page else noted.slug if noted else None
-    joins = None if had else base_slug(entry.path)
-    return _row(entry.path, action, entry, reason, page=page, noted=noted, joins=joins, slug=had or joins)
+    """A row of a path that is a file in the new tree, and so a member of a slug group before, after, or both.
+
+    It changes its group where the rule for bases is another than when its slug was made.
+    """
+    had, base = page.slug if page else noted.slug if noted else None, base_slug(entry.path)
+    if had and base_of(had) == base:
+        return _row(entry.path, action, entry, reason, page=page, noted=noted, slug=had)
+    return _row(entry.path, action, entry, reason, page=page, noted=noted, joins=base, leaves=had, slug=base)
 
 
 def _row(

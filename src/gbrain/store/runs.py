@@ -8,6 +8,7 @@ from datetime import datetime
 from gbrain.domain.lease import Holder, Lease
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
+from gbrain.errors import LeaseLost
 from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
 
@@ -19,15 +20,17 @@ class Run:
     """A run under way."""
 
     id: int
+    lease: Lease
     started_at: datetime
 
 
 async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, from_revision: str | None) -> Run:
-    """Record that a run begins; earlier runs that were cut off are closed."""
-    values = {"source": source_id, "token": lease.token, "host": me.host, "pid": me.pid}
+    """Record that a run begins; earlier runs that were cut off are closed. Raises LeaseLost without the lease."""
+    values = {"source": source_id, "name": lease.name, "token": lease.token, "host": me.host, "pid": me.pid}
     row = await (await conn.execute(SQL["begin"], values | {"from_revision": from_revision})).fetchone()
-    run_id, started_at = row or (0, datetime.min)
-    return Run(id=run_id, started_at=started_at)
+    if row is None:
+        raise LeaseLost(f"the lease {lease.name} was lost before the run began", hint="run the sync again")
+    return Run(id=row[0], lease=lease, started_at=row[1])
 
 
 async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) -> None:
@@ -36,7 +39,7 @@ async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) 
 
 
 async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> int:
-    """Record how the run ended; how many failures of the source are open.
+    """Record how the run ended; how many failures of the source are open, 0 where the lease is no longer the run's.
 
     `fresh`: the source was really compared with all it follows.
     """
@@ -44,6 +47,8 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> 
     values = {
         "run": run.id,
         "source": result.source_id,
+        "name": run.lease.name,
+        "token": run.lease.token,
         "started_at": run.started_at,
         "status": result.status.value,
         "sync_status": result.sync_status.value if result.sync_status else None,

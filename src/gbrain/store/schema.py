@@ -36,7 +36,7 @@ async def migrate(conn: Connection) -> list[int]:
     async with conn.transaction():
         await conn.execute(SQL["lock_migrations"])
         await _ensure_vector(conn)
-        await conn.execute(SQL["create_schema"])
+        await _ensure_schema(conn)
         await conn.execute(SQL["create_versions"])
         version = await stored_version(conn)
         refuse_newer(version)
@@ -63,15 +63,34 @@ async def _ensure_vector(conn: Connection) -> None:
         async with conn.transaction():
             await conn.execute(SQL["create_vector"])
     except errors.InsufficientPrivilege as error:
-        raise DatabaseUnusable(
-            f"role {conn.info.user} may not create the extension vector in database {conn.info.dbname}",
-            hint=f'as an administrator run: psql -d {conn.info.dbname} -c "CREATE EXTENSION vector"',
-        ) from error
+        may_create = await _one(conn, "may_create")
+        raise _forbidden(conn, "the extension vector", "CREATE EXTENSION vector", *_grants(conn, may_create)) from error
     except (errors.FeatureNotSupported, errors.UndefinedFile) as error:
         raise DatabaseUnusable(
             "the server does not have the extension vector (pgvector)",
             hint="install pgvector 0.8 or newer on the server, then run gbrain init again",
         ) from error
+
+
+async def _ensure_schema(conn: Connection) -> None:
+    try:
+        async with conn.transaction():
+            await conn.execute(SQL["create_schema"])
+    except errors.InsufficientPrivilege as error:
+        raise _forbidden(conn, "a schema", *_grants(conn, may_create=False)) from error
+
+
+def _grants(conn: Connection, may_create: bool) -> list[str]:
+    return [] if may_create else [f"GRANT CREATE ON DATABASE {conn.info.dbname} TO {conn.info.user}"]
+
+
+def _forbidden(conn: Connection, what: str, *commands: str) -> DatabaseUnusable:
+    """The error that tells the one command for an administrator."""
+    words = " ".join(f'-c "{command}"' for command in commands)
+    return DatabaseUnusable(
+        f"role {conn.info.user} may not create {what} in database {conn.info.dbname}",
+        hint=f"as an administrator run: psql -d {conn.info.dbname} {words}",
+    )
 
 
 def _migrations() -> dict[int, bytes]:

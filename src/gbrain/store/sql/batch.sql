@@ -14,46 +14,74 @@ CREATE TEMP TABLE stage_removed (page_id bigint, went boolean) ON COMMIT DROP;
 CREATE TEMP TABLE stage_slugs (page_id bigint, path bytea, slug text COLLATE "C", release boolean) ON COMMIT DROP;
 CREATE TEMP TABLE stage_ledger (path bytea, blob bytea, mode integer, fingerprint bytea, slug text COLLATE "C",
     reason text, detail text, state text) ON COMMIT DROP;
-CREATE TEMP TABLE stage_loose (text_id bigint) ON COMMIT DROP;
-CREATE TEMP TABLE stage_touched (page_id bigint) ON COMMIT DROP
+CREATE TEMP TABLE stage_loose (text_id bigint) ON COMMIT DROP
 
+-- The pages of a batch.
 -- name: copy_pages
 COPY stage_pages (page_id, is_new, renamed, path, blob, fingerprint, slug, kind, title, front_matter, body_line,
     chunk_count, link_count) FROM STDIN (FORMAT binary)
 
+-- Their texts, each once.
 -- name: copy_texts
 COPY stage_texts (hash, text) FROM STDIN (FORMAT binary)
 
+-- Where these stand.
 -- name: copy_chunks
 COPY stage_chunks (page_id, ordinal, hash, headings, first_line, last_line) FROM STDIN (FORMAT binary)
 
+-- Their links.
 -- name: copy_links
 COPY stage_links (page_id, ordinal, kind, target, line) FROM STDIN (FORMAT binary)
 
+-- Pages that go.
 -- name: copy_removed
 COPY stage_removed (page_id, went) FROM STDIN (FORMAT binary)
 
+-- Slugs that change hands.
 -- name: copy_slugs
 COPY stage_slugs (page_id, path, slug, release) FROM STDIN (FORMAT binary)
 
+-- Why paths have no page, or no reason any more.
 -- name: copy_ledger
 COPY stage_ledger (path, blob, mode, fingerprint, slug, reason, detail, state) FROM STDIN (FORMAT binary)
+
+-- The places that some pages have now: a page that changes is compared here, by hash, before anything is staged. Nobody
+-- else writes this source while the lease that is proved afterwards is ours.
+-- name: places_of
+SELECT c.page_id, c.ordinal, t.hash, c.headings, c.first_line, c.last_line
+FROM gbrain.chunks AS c LEFT JOIN gbrain.texts AS t ON t.id = c.text_id AND t.source_id = %(source)s
+WHERE c.page_id = ANY(%(pages)s)
+
+-- The links that some pages have now.
+-- name: links_of
+SELECT page_id, ordinal, kind, target, line FROM gbrain.links WHERE page_id = ANY(%(pages)s)
+
+-- Which of these texts the source has already: they need not be sent.
+-- name: known_texts
+SELECT t.hash FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = ANY(%(hashes)s)
 
 -- From here to the commit nothing of this transaction may hold up a successor for longer than this.
 -- name: bound
 SELECT set_config('lock_timeout', %(limit)s, true), set_config('statement_timeout', %(limit)s, true),
        set_config('idle_in_transaction_session_timeout', %(limit)s, true)
 
--- The texts that pages about to go or to change stand on: they may be loose afterwards.
+-- The texts that places about to go or to change stand on: they may be loose afterwards.
 -- name: note_loose
 INSERT INTO stage_loose
 SELECT c.text_id FROM gbrain.chunks AS c JOIN stage_removed AS r ON c.page_id = r.page_id
 UNION ALL
-SELECT c.text_id FROM gbrain.chunks AS c JOIN stage_pages AS s ON c.page_id = s.page_id WHERE NOT s.is_new
+SELECT c.text_id FROM gbrain.chunks AS c
+JOIN stage_chunks AS s ON c.page_id = s.page_id AND c.ordinal = s.ordinal
+UNION ALL
+SELECT c.text_id FROM gbrain.chunks AS c
+JOIN stage_pages AS s ON c.page_id = s.page_id AND c.ordinal >= s.chunk_count
+WHERE NOT s.is_new
 
+-- Places of pages that go.
 -- name: drop_chunks
 DELETE FROM gbrain.chunks AS c USING stage_removed AS r WHERE c.page_id = r.page_id
 
+-- Links of pages that go.
 -- name: drop_links
 DELETE FROM gbrain.links AS l USING stage_removed AS r WHERE l.page_id = r.page_id
 
@@ -72,12 +100,9 @@ WHERE s.release AND p.id = s.page_id AND p.source_id = %(source)s
 
 -- Pages that only get another slug, because their group changed.
 -- name: reslug_pages
-WITH changed AS (
-    UPDATE gbrain.pages AS p SET slug = s.slug FROM stage_slugs AS s
-    WHERE NOT s.release AND p.id = s.page_id AND p.source_id = %(source)s AND p.slug <> s.slug
-    RETURNING p.id
-)
-INSERT INTO stage_touched SELECT id FROM changed
+UPDATE gbrain.pages AS p SET slug = s.slug FROM stage_slugs AS s
+WHERE NOT s.release AND p.id = s.page_id AND p.source_id = %(source)s AND p.slug <> s.slug
+RETURNING p.id
 
 -- The same for paths that have no page but keep a place in their group.
 -- name: reslug_ledger
@@ -87,23 +112,21 @@ WHERE s.page_id IS NULL AND l.source_id = %(source)s AND substr(l.path, 1, 1000)
 
 -- Pages that are there and come out differently.
 -- name: update_pages
-WITH changed AS (
-    UPDATE gbrain.pages AS p
-    SET path = s.path, blob = s.blob, fingerprint = s.fingerprint, slug = s.slug, kind = s.kind, title = s.title,
-        front_matter = s.front_matter, body_line = s.body_line
-    FROM stage_pages AS s
-    WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s
-      AND (p.path, p.blob, p.slug, p.kind, p.title, p.front_matter, p.body_line)
-          IS DISTINCT FROM (s.path, s.blob, s.slug, s.kind, s.title, s.front_matter, s.body_line)
-    RETURNING p.id
-)
-INSERT INTO stage_touched SELECT id FROM changed
+UPDATE gbrain.pages AS p
+SET path = s.path, blob = s.blob, fingerprint = s.fingerprint, slug = s.slug, kind = s.kind, title = s.title,
+    front_matter = s.front_matter, body_line = s.body_line
+FROM stage_pages AS s
+WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s
+  AND (p.path, p.blob, p.slug, p.kind, p.title, p.front_matter, p.body_line)
+      IS DISTINCT FROM (s.path, s.blob, s.slug, s.kind, s.title, s.front_matter, s.body_line)
+RETURNING p.id
 
 -- Pages that come out the same under a new pipeline need only say so.
 -- name: refresh_fingerprints
 UPDATE gbrain.pages AS p SET fingerprint = s.fingerprint FROM stage_pages AS s
 WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s AND p.fingerprint <> s.fingerprint
 
+-- Pages that were not there.
 -- name: insert_pages
 INSERT INTO gbrain.pages (id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line)
 SELECT page_id, %(source)s, path, blob, fingerprint, slug, kind, title, front_matter, body_line
@@ -118,12 +141,8 @@ WHERE NOT EXISTS (SELECT FROM gbrain.texts AS t WHERE t.source_id = %(source)s A
 
 -- Places beyond the new end of a page.
 -- name: trim_chunks
-WITH changed AS (
-    DELETE FROM gbrain.chunks AS c USING stage_pages AS s
-    WHERE NOT s.is_new AND c.page_id = s.page_id AND c.ordinal >= s.chunk_count
-    RETURNING c.page_id
-)
-INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+DELETE FROM gbrain.chunks AS c USING stage_pages AS s
+WHERE NOT s.is_new AND c.page_id = s.page_id AND c.ordinal >= s.chunk_count
 
 -- Places of new pages.
 -- name: insert_chunks
@@ -132,45 +151,32 @@ SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
 FROM stage_chunks AS s
 JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
 
--- Places of pages that were there: only those that differ are written.
+-- Places that are new or differ; those that do not were left out before they were staged.
 -- name: upsert_chunks
-WITH changed AS (
-    INSERT INTO gbrain.chunks AS c (page_id, ordinal, text_id, headings, first_line, last_line)
-    SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
-    FROM stage_chunks AS s
-    JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
-    ON CONFLICT (page_id, ordinal) DO UPDATE
-    SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
-        last_line = excluded.last_line
-    WHERE (c.text_id, c.headings, c.first_line, c.last_line)
-          IS DISTINCT FROM (excluded.text_id, excluded.headings, excluded.first_line, excluded.last_line)
-    RETURNING page_id
-)
-INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
+SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
+FROM stage_chunks AS s
+JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
+ON CONFLICT (page_id, ordinal) DO UPDATE
+SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
+    last_line = excluded.last_line
 
 -- Links beyond the new number of a page's links.
 -- name: trim_links
-WITH changed AS (
-    DELETE FROM gbrain.links AS l USING stage_pages AS s
-    WHERE NOT s.is_new AND l.page_id = s.page_id AND l.ordinal >= s.link_count
-    RETURNING l.page_id
-)
-INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+DELETE FROM gbrain.links AS l USING stage_pages AS s
+WHERE NOT s.is_new AND l.page_id = s.page_id AND l.ordinal >= s.link_count
 
+-- Links of new pages.
 -- name: insert_links
 INSERT INTO gbrain.links (page_id, ordinal, kind, target, line)
 SELECT page_id, ordinal, kind, target, line FROM stage_links
 
+-- Links that are new or differ.
 -- name: upsert_links
-WITH changed AS (
-    INSERT INTO gbrain.links AS l (page_id, ordinal, kind, target, line)
-    SELECT page_id, ordinal, kind, target, line FROM stage_links
-    ON CONFLICT (page_id, ordinal) DO UPDATE
-    SET kind = excluded.kind, target = excluded.target, line = excluded.line
-    WHERE (l.kind, l.target, l.line) IS DISTINCT FROM (excluded.kind, excluded.target, excluded.line)
-    RETURNING page_id
-)
-INSERT INTO stage_touched SELECT DISTINCT page_id FROM changed
+INSERT INTO gbrain.links (page_id, ordinal, kind, target, line)
+SELECT page_id, ordinal, kind, target, line FROM stage_links
+ON CONFLICT (page_id, ordinal) DO UPDATE
+SET kind = excluded.kind, target = excluded.target, line = excluded.line
 
 -- Texts that no place needs any more.
 -- name: drop_loose_texts
@@ -178,12 +184,6 @@ DELETE FROM gbrain.texts AS t
 USING (SELECT DISTINCT text_id FROM stage_loose) AS l
 WHERE t.id = l.text_id AND t.source_id = %(source)s
   AND NOT EXISTS (SELECT FROM gbrain.chunks AS c WHERE c.text_id = t.id)
-
--- Pages that were there before, kept their path's identity and changed.
--- name: count_modified
-SELECT count(DISTINCT t.page_id)
-FROM stage_touched AS t
-WHERE NOT EXISTS (SELECT FROM stage_pages AS s WHERE s.page_id = t.page_id AND (s.is_new OR s.renamed))
 
 -- The states in which the ledger had the paths this batch settles anew.
 -- name: clear_ledger

@@ -32,17 +32,21 @@ JOIN gbrain.ledger AS l
 
 -- Every path whose slug belongs to one of the given groups. `~` (0x7e) never stands in a base, so one range is one group.
 -- name: group_members
-SELECT p.path, p.id, p.slug
+SELECT member.path, member.id, member.slug
 FROM unnest(%(bases)s::text[]) AS wanted (base)
-JOIN gbrain.pages AS p
-  ON p.source_id = %(source)s AND (p.slug = wanted.base
-     OR (p.slug >= wanted.base || '~' AND p.slug < wanted.base || chr(127)))
-UNION ALL
-SELECT l.path, NULL, l.slug
-FROM unnest(%(bases)s::text[]) AS wanted (base)
-JOIN gbrain.ledger AS l
-  ON l.source_id = %(source)s AND (l.slug = wanted.base
-     OR (l.slug >= wanted.base || '~' AND l.slug < wanted.base || chr(127)))
+CROSS JOIN LATERAL (
+    SELECT p.path, p.id, p.slug FROM gbrain.pages AS p
+    WHERE p.source_id = %(source)s AND p.slug = wanted.base
+    UNION ALL
+    SELECT p.path, p.id, p.slug FROM gbrain.pages AS p
+    WHERE p.source_id = %(source)s AND p.slug >= wanted.base || '~' AND p.slug < wanted.base || chr(127)
+    UNION ALL
+    SELECT l.path, NULL, l.slug FROM gbrain.ledger AS l
+    WHERE l.source_id = %(source)s AND l.slug = wanted.base
+    UNION ALL
+    SELECT l.path, NULL, l.slug FROM gbrain.ledger AS l
+    WHERE l.source_id = %(source)s AND l.slug >= wanted.base || '~' AND l.slug < wanted.base || chr(127)
+) AS member
 
 -- Fresh ids for new pages.
 -- name: new_page_ids

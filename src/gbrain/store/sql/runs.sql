@@ -1,14 +1,16 @@
--- A run begins. Runs of this source that never said how they ended were cut off: they are closed as such.
+-- A run begins, under a lease that is ours. Earlier runs that never said how they ended were cut off: they are closed.
 -- name: begin
-WITH cut_off AS (
+WITH ours AS (
+    SELECT token FROM gbrain.leases WHERE name = %(name)s AND token = %(token)s FOR KEY SHARE
+), cut_off AS (
     UPDATE gbrain.runs
     SET finished_at = clock_timestamp(), status = 'error', error_code = 'interrupted',
         error = 'the run ended without a word: killed, or its machine stopped',
         hint = 'what it had committed is kept and the next run goes on from there'
-    WHERE source_id = %(source)s AND finished_at IS NULL
+    WHERE source_id = %(source)s AND finished_at IS NULL AND EXISTS (SELECT FROM ours)
 )
 INSERT INTO gbrain.runs (source_id, lease_token, host, pid, phase, from_revision)
-VALUES (%(source)s, %(token)s, %(host)s, %(pid)s, 'fetch', %(from_revision)s)
+SELECT %(source)s, token, %(host)s, %(pid)s, 'fetch', %(from_revision)s FROM ours
 RETURNING id, clock_timestamp()
 
 -- What a run is busy with, for whoever looks.
@@ -24,17 +26,21 @@ SET done = done + %(done)s, added = added + %(added)s, modified = modified + %(m
     chunks_deleted = chunks_deleted + %(chunks_deleted)s
 WHERE id = %(run)s
 
--- How a run ended.
+-- How a run ended, unless a later one has said so for it.
 -- name: finish
 UPDATE gbrain.runs
 SET finished_at = clock_timestamp(), phase = 'finish', status = %(status)s, sync_status = %(sync_status)s,
     error_code = %(error_code)s, error = %(error)s, hint = %(hint)s, to_revision = %(to_revision)s
-WHERE id = %(run)s
+WHERE id = %(run)s AND finished_at IS NULL
 
--- What the source remembers of it. Freshness moves only where the remote, if there is one, was really asked.
+-- What the source remembers of it, as long as the lease is ours. Freshness moves only where the remote, if there is one,
+-- was really asked.
 -- name: note_attempt
+WITH ours AS (
+    SELECT token FROM gbrain.leases WHERE name = %(name)s AND token = %(token)s FOR KEY SHARE
+)
 UPDATE gbrain.states
 SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
     last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END
-WHERE source_id = %(source)s
+WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 RETURNING failures_open

@@ -14,6 +14,7 @@ SELECT pg_advisory_xact_lock(7443001)
 -- name: create_schema
 CREATE SCHEMA IF NOT EXISTS gbrain
 
+-- The record of what was applied.
 -- name: create_versions
 CREATE TABLE IF NOT EXISTS gbrain.schema_versions (
     version    integer PRIMARY KEY,
@@ -28,5 +29,10 @@ CREATE EXTENSION IF NOT EXISTS vector
 -- name: has_vector
 SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector')
 
+-- True where the role may create schemas in this database.
+-- name: may_create
+SELECT has_database_privilege(current_database(), 'CREATE')
+
+-- One more was applied.
 -- name: record_version
 INSERT INTO gbrain.schema_versions (version) VALUES (%(version)s)

@@ -1,3 +1,4 @@
+-- A new source; no row where its id is taken.
 -- name: create
 INSERT INTO gbrain.sources
     (id, name, path, url, host_id, host_name, branch, strategy, federated, enabled, max_age)
@@ -6,6 +7,7 @@ VALUES (%(id)s, %(name)s, %(path)s, %(url)s, %(host_id)s, %(host_name)s, %(branc
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
+-- Where it stands: nowhere yet.
 -- name: create_state
 INSERT INTO gbrain.states (source_id) VALUES (%(id)s)
 
@@ -29,27 +31,35 @@ SELECT st.pages, st.chunks, st.failures_open + st.failures_acknowledged,
        (SELECT count(*) FROM gbrain.runs WHERE source_id = st.source_id)
 FROM gbrain.states AS st WHERE st.source_id = %(id)s
 
+-- Of a source that is removed: its links.
 -- name: remove_links
 DELETE FROM gbrain.links AS l USING gbrain.pages AS p WHERE p.source_id = %(id)s AND l.page_id = p.id
 
+-- Its places.
 -- name: remove_chunks
 DELETE FROM gbrain.chunks AS c USING gbrain.pages AS p WHERE p.source_id = %(id)s AND c.page_id = p.id
 
+-- Its texts.
 -- name: remove_texts
 DELETE FROM gbrain.texts WHERE source_id = %(id)s
 
+-- Its pages.
 -- name: remove_pages
 DELETE FROM gbrain.pages WHERE source_id = %(id)s
 
+-- Its ledger.
 -- name: remove_ledger
 DELETE FROM gbrain.ledger WHERE source_id = %(id)s
 
+-- Its runs.
 -- name: remove_runs
 DELETE FROM gbrain.runs WHERE source_id = %(id)s
 
+-- Where it stands.
 -- name: remove_state
 DELETE FROM gbrain.states WHERE source_id = %(id)s
 
+-- The source itself.
 -- name: remove_source
 DELETE FROM gbrain.sources WHERE id = %(id)s RETURNING url
 

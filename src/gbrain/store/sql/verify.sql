@@ -37,14 +37,18 @@ SELECT count(*) FROM gbrain.chunks WHERE page_id = ANY(%(pages)s)
 SELECT page_id, ordinal, kind, target, line FROM gbrain.links
 WHERE page_id = ANY(%(pages)s) ORDER BY page_id, ordinal
 
--- The next texts of a source, each with what is wrong with it: its hash, its lexemes, or that no place needs it.
+-- The next texts of a source, each with what is wrong with it: its hash, its lexemes, or that no place needs it. They
+-- are picked first: else the planner reads all places of the brain for each piece.
 -- name: texts_after
+WITH piece AS MATERIALIZED (
+    SELECT id, source_id, hash, text, search FROM gbrain.texts
+    WHERE source_id = %(source)s AND hash > %(after)s
+    ORDER BY hash LIMIT %(limit)s
+)
 SELECT t.hash, sha256(convert_to(t.text, 'UTF8')) = t.hash, t.search = to_tsvector('pg_catalog.english', t.text),
        EXISTS (SELECT FROM gbrain.chunks AS c JOIN gbrain.pages AS p ON p.id = c.page_id
                WHERE c.text_id = t.id AND p.source_id = t.source_id)
-FROM gbrain.texts AS t
-WHERE t.source_id = %(source)s AND t.hash > %(after)s
-ORDER BY t.hash LIMIT %(limit)s
+FROM piece AS t ORDER BY t.hash
 
 -- Places and links of pages that are not there, whatever source they came from.
 -- name: stray
