@@ -34,9 +34,11 @@ def read_settings(environ: Mapping[str, str], *, home: Path | None = None, datab
     """The settings in force; `home` and `database_url` are the flags, None where they were not given."""
     folder = home or Path(environ.get("GBRAIN_HOME") or user_data_path("gbrain", appauthor=False))
     settings = Settings(home=Path(os.path.abspath(folder)))
-    settings = _apply(settings, _read_file(settings.home / "config.toml"), _FILE, "config.toml in the home folder")
-    named = {key: environ[name] for name, key in _ENVIRONMENT.items() if environ.get(name)}
-    settings = _apply(settings, named, _FILE | _ONLY_ENVIRONMENT, "the environment")
+    in_file = {setting.key: setting.parse for setting in SETTINGS if setting.in_file}
+    settings = _apply(settings, _read_file(settings.home / "config.toml"), in_file, "config.toml in the home folder")
+    named = {setting.key: value for setting in SETTINGS if (value := environ.get(setting.variable or ""))}
+    everywhere = {setting.key: setting.parse for setting in SETTINGS}
+    settings = _apply(settings, named, everywhere, "the environment")
     return replace(settings, database_url=database_url) if database_url else settings
 
 
@@ -67,21 +69,77 @@ def _text(value: object) -> str:
     return value
 
 
-_FILE: dict[str, Callable[[object], Any]] = {
-    "database_url": _text,
-    "direct_database_url": _text,
-    "fetch_slots": positive_int,
-    "lease_term": _duration,
-    "fetch_stall": _duration,
-    "allow_private_hosts": _boolean,
-}
-_ONLY_ENVIRONMENT: dict[str, Callable[[object], Any]] = {"source": _text}
-_ENVIRONMENT = {
-    "GBRAIN_DATABASE_URL": "database_url",
-    "GBRAIN_DIRECT_DATABASE_URL": "direct_database_url",
-    "GBRAIN_SOURCE": "source",
-    "GBRAIN_FETCH_SLOTS": "fetch_slots",
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing that can be set: where, how it is read, and what it means."""
+
+    key: str
+    variable: str | None
+    in_file: bool
+    parse: Callable[[object], Any]
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting(
+        key="database_url",
+        variable="GBRAIN_DATABASE_URL",
+        in_file=True,
+        parse=_text,
+        default="the embedded server",
+        meaning="A PostgreSQL URL. A password comes from a pass file, a service file or the environment.",
+    ),
+    Setting(
+        key="direct_database_url",
+        variable="GBRAIN_DIRECT_DATABASE_URL",
+        in_file=True,
+        parse=_text,
+        default="the same",
+        meaning="A way round a pooler, for lease renewals and migrations.",
+    ),
+    Setting(
+        key="source",
+        variable="GBRAIN_SOURCE",
+        in_file=False,
+        parse=_text,
+        default="",
+        meaning="The source a command means when none is named.",
+    ),
+    Setting(
+        key="fetch_slots",
+        variable="GBRAIN_FETCH_SLOTS",
+        in_file=True,
+        parse=positive_int,
+        default="32",
+        meaning="How many sources fetch at once.",
+    ),
+    Setting(
+        key="lease_term",
+        variable=None,
+        in_file=True,
+        parse=_duration,
+        default="30s",
+        meaning="How long a lease holds without being renewed.",
+    ),
+    Setting(
+        key="fetch_stall",
+        variable=None,
+        in_file=True,
+        parse=_duration,
+        default="60s",
+        meaning="After how long without progress or bytes a fetch is hung.",
+    ),
+    Setting(
+        key="allow_private_hosts",
+        variable=None,
+        in_file=True,
+        parse=_boolean,
+        default="false",
+        meaning="Whether remotes may lie on private and loopback addresses, and be reached by plain http.",
+    ),
+)
+"""Every setting, in the order in which the reference lists them."""
 
 
 def _read_file(file: Path) -> dict[str, Any]:

@@ -55,6 +55,28 @@ class Code(StrEnum):
     INTERNAL = "internal"
 
 
+CODE_MEANINGS = {
+    Code.FETCH_FAILED: "The remote could not be fetched from.",
+    Code.FETCH_TIMEOUT: "Nothing of the fetch moved for `fetch_stall`.",
+    Code.AUTH_FAILED: "The remote did not let git in.",
+    Code.REMOTE_GONE: "The remote says that there is no such repository.",
+    Code.BRANCH_GONE: "The remote does not have the branch.",
+    Code.NOT_A_REPOSITORY: "There is no repository there that git can read.",
+    Code.PATH_MISSING: "The path is not there.",
+    Code.OTHER_HOST: "The path belongs to another host.",
+    Code.NO_COMMIT: "There is no commit to take in.",
+    Code.MASS_DELETE: "The plan would drop more than half of the source. (To come.)",
+    Code.LEASE_HELD: "Another process is syncing the source.",
+    Code.LEASE_LOST: "The lease was lost, or the source was changed or removed meanwhile.",
+    Code.TIMEOUT: "The source's time was over. (To come.)",
+    Code.DISABLED: "The source is disabled.",
+    Code.DATABASE: "The database refused, failed or did not answer.",
+    Code.DISK_FULL: "There is no room.",
+    Code.INTERNAL: "A defect of gbrain.",
+}
+"""Each code in a sentence, for the reference."""
+
+
 class Status(StrEnum):
     """The status of a source's row."""
 
