@@ -9,8 +9,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from support.commands import BrainCommand
 from support.fresh import Fresh
+from support.inside import Inside
 from support.repositories import Repository
 from support.servers import Server, pgbouncer, postgres
 
@@ -78,6 +80,12 @@ def repository(tmp_path: Path) -> Repository:
 def fresh(server: Server, new_database: Callable[[], str], tmp_path: Path) -> Fresh:
     """Tells in what a brain is not as a fresh one of the same sources would be."""
     return Fresh(server=server, new_database=new_database, folder=tmp_path / "fresh")
+
+
+@pytest.fixture
+def inside(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Inside:
+    """Runs the command without a process of its own, for tests of many command lines."""
+    return Inside(capture=capfdbinary, patch=monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -22,3 +22,9 @@ def ask(conninfo: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """The rows of one query."""
     with psycopg.connect(conninfo, autocommit=True) as conn:
         return conn.execute(query, values).fetchall()
+
+
+def drop(server: Server, database: str) -> None:
+    """Drop a database, whoever uses it."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE {database} WITH (FORCE)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+
 from support.commands import Completed
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"

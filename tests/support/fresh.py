@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+
 from support.commands import BrainCommand
 from support.rows import differences, rows
 from support.servers import Server

@@ -31,6 +31,7 @@ _QUERIES = {
 def rows(conninfo: str) -> dict[str, list[tuple[Any, ...]]]:
     """All derived rows and bookmarks of the brain, by table."""
     with psycopg.connect(conninfo) as conn:
+        conn.execute("SET LOCAL timezone = 'UTC'")
         return {table: conn.execute(query).fetchall() for table, query in _QUERIES.items()}
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
+from gbrain.errors import DiskFull
 from gbrain.postgres import embedded
 from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
+from gbrain.postgres.room import watch_room
 from gbrain.store import faults, schema
 
 
@@ -24,6 +26,8 @@ class Brain:
     direct_conninfo: str
     is_embedded: bool
     pool: Pool
+    ran_out_of_room: Callable[[], bool]
+    """Whether the embedded server has said, since the brain was opened, that its disk is full."""
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def reach_database(settings: Settings, say: Callable[[str], None]) -> Iterator[s
 async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> AsyncIterator[Brain]:
     """The brain over an open database, created or migrated where it must be, with a pool of `connections`."""
     direct = settings.direct_database_url or conninfo
+    ran_out_of_room = watch_room(settings.home) if not settings.database_url else lambda: False
     async with open_pool(conninfo, size=connections) as pool:
         try:
             await _migrate(direct)
@@ -50,8 +55,13 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
                 direct_conninfo=direct,
                 is_embedded=not settings.database_url,
                 pool=pool,
+                ran_out_of_room=ran_out_of_room,
             )
         except faults.ANY as error:
+            if isinstance(error, faults.DISK_FULL) or (isinstance(error, faults.UNREACHABLE) and ran_out_of_room()):
+                raise DiskFull(
+                    "no space left for the brain's database", hint="make space, then run the command again"
+                ) from error
             raise unusable(error) from error
 
 

@@ -111,6 +111,7 @@ async def _context(
             fetch_stall=brain.settings.fetch_stall,
             allow_private_hosts=brain.settings.allow_private_hosts,
             use_fast_path=use_fast_path,
+            ran_out_of_room=brain.ran_out_of_room,
             emit=emit,
             probe=probe,
         )

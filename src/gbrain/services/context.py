@@ -27,6 +27,8 @@ class SyncContext:
     fetch_stall: timedelta
     allow_private_hosts: bool
     use_fast_path: bool
+    ran_out_of_room: Callable[[], bool]
+    """Asked when the database breaks off: whether that was for want of room."""
     emit: Callable[[Event], None]
     probe: Probe
 

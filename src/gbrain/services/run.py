@@ -12,7 +12,7 @@ from gbrain.domain.events import PhaseEntered, Progressed
 from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
 from gbrain.domain.lease import Lease
 from gbrain.domain.locations import PathLocation, UrlLocation
-from gbrain.domain.outcome import Code, Counts, Result, SyncStatus, Trouble, status_of
+from gbrain.domain.outcome import Code, Counts, Result, Status, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
 from gbrain.errors import LeaseLost
@@ -20,7 +20,7 @@ from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
 from gbrain.git.problems import Problem
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.troubles import trouble_of
-from gbrain.store import runs, sources
+from gbrain.store import faults, runs, sources
 from gbrain.store.rows import Move, Writer
 
 
@@ -55,18 +55,28 @@ class Run:
             me = self._context.keeper.me
             self._run = await runs.begin(conn, source_id, self._lease, me, from_revision=before)
         outcome = await self._guarded(state)
-        result = self._row(state, outcome)
-        async with self._context.pool.connection() as conn:
-            fresh = isinstance(outcome, _Brought) and outcome.fresh
-            failures_open = await runs.finish(conn, self._run, result, fresh=fresh)
+        return await self._recorded(self._row(state, outcome), fresh=isinstance(outcome, _Brought) and outcome.fresh)
+
+    async def _recorded(self, result: Result, *, fresh: bool) -> Result:
+        """The row, put on record; where that fails it still counts what was committed."""
+        try:
+            async with self._context.pool.connection() as conn:
+                failures_open = await runs.finish(conn, self._run, result, fresh=fresh)
+        except faults.ANY as error:
+            logs.warning("the end of a run could not be recorded", source=result.source_id, because=str(error))
+            trouble = result.trouble or trouble_of(error, result.source_id, self._context.ran_out_of_room)
+            return replace(result, status=self._status(trouble.code, result), trouble=trouble)
         return replace(result, failures_open=failures_open)
+
+    def _status(self, code: Code, result: Result) -> Status:
+        return status_of(code, has_bookmark=result.to_revision is not None, all_sources=self._all_sources)
 
     async def _guarded(self, state: SourceState) -> _Brought | Trouble:
         try:
             return await self._work(state)
         except Exception as error:
             logs.debug("a run failed", source=state.source.id, exc_info=True)
-            return trouble_of(error, state.source.id)
+            return trouble_of(error, state.source.id, self._context.ran_out_of_room)
 
     async def _work(self, state: SourceState) -> _Brought | Trouble:
         acquired = await self._acquire(state.source)

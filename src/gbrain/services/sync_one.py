@@ -28,7 +28,7 @@ async def sync_one(
         result = await _under_lease(context, source, options, slots, all_sources=all_sources)
     except Exception as error:
         logs.debug("a run failed", source=source.id, exc_info=True)
-        result = _row(source, trouble_of(error, source.id), all_sources=all_sources)
+        result = _row(source, trouble_of(error, source.id, context.ran_out_of_room), all_sources=all_sources)
     result = replace(result, duration=timedelta(seconds=clock() - started))
     context.emit(Finished(result=result))
     return result

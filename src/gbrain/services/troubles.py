@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gbrain.domain.outcome import Code, Trouble
 from gbrain.domain.redaction import redact, visible
 from gbrain.errors import DiskFull, GbrainError, LeaseLost
@@ -9,15 +11,20 @@ from gbrain.git.process import GitError
 from gbrain.store import faults
 
 
-def trouble_of(error: BaseException, source_id: str) -> Trouble:
-    """Code, message and hint for the error; what nobody foresaw is `internal`."""
+def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[], bool]) -> Trouble:
+    """Code, message and hint for the error; what nobody foresaw is `internal`.
+
+    `ran_out_of_room` is asked where the database broke off: a server that cannot write its log ends without a word.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     message = " ".join(visible(redact(str(error))).split()) or type(error).__name__
     match error:
         case LeaseLost():
             return Trouble(code=Code.LEASE_LOST, message=message, hint=error.hint or "run the sync again")
-        case _ if isinstance(error, (DiskFull, *faults.DISK_FULL)):
+        case _ if isinstance(error, (DiskFull, *faults.DISK_FULL)) or (
+            isinstance(error, faults.UNREACHABLE) and ran_out_of_room()
+        ):
             hint = "make space, then run the sync again: it goes on from what was committed"
             return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=hint)
         case _ if isinstance(error, faults.ANY):

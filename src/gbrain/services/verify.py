@@ -73,7 +73,7 @@ async def verify_source(context: SyncContext, source: Source, *, sample: int | N
     except CannotVerify as cannot:
         report.cannot = _cannot(source.id, str(cannot))
     except Exception as error:
-        report.cannot = trouble_of(error, source.id)
+        report.cannot = trouble_of(error, source.id, context.ran_out_of_room)
     return report
 
 

@@ -1,0 +1,78 @@
+"""`gbrain show`: one page, found by what a person has at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.commands import BrainCommand
+from support.documents import checked, checked_error
+from support.inside import Inside
+from support.repositories import Repository
+
+BODY = "\n# Título\n\nOne paragraph, with a [link](docs/guide.md).\r\n\n" + "More of it. " * 400 + "\n\n## Two\n\n\tend"
+FILE = "---\ntitle: The Plan\ntags: [a, b]\n---\n" + BODY
+
+
+@pytest.fixture
+def two(brain: BrainCommand, inside: Inside, tmp_path: Path) -> BrainCommand:
+    """A brain with two synced sources that share a page's name."""
+    wiki = Repository.create(tmp_path / "wiki", {"notes/Plan.md": FILE, "both.md": "# Of wiki\n", "empty.md": ""})
+    book = Repository.create(tmp_path / "book", {"both.md": "# Of book\n", "both.txt": "Second of its slug\n"})
+    for name, repository in (("wiki", wiki), ("book", book)):
+        inside.run(brain, "sources", "add", name, "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    return brain
+
+
+@pytest.mark.parametrize("name", ["notes/plan", "notes/Plan.md", "wiki:notes/plan", "wiki:notes/Plan.md"])
+def test_a_page_is_found_by_slug_and_by_path_with_or_without_its_source(
+    two: BrainCommand, inside: Inside, name: str
+) -> None:
+    page = checked(inside.run(two, "show", name, "--json"), "show")["page"]
+    assert (page["source_id"], page["slug"], page["path"]) == ("wiki", "notes/plan", "notes/Plan.md")
+    assert (page["kind"], page["title"], page["body_line"]) == ("markdown", "The Plan", 5)
+    assert page["front_matter"] == {"title": "The Plan", "tags": ["a", "b"]}
+    assert [(link["kind"], link["target"], link["line"]) for link in page["links"]] == [("link", "docs/guide.md", 8)]
+
+
+def test_the_body_put_together_is_the_file_after_its_front_matter(two: BrainCommand, inside: Inside) -> None:
+    page = checked(inside.run(two, "show", "notes/plan", "--json"), "show")["page"]
+    assert page["body"] == BODY
+    assert len(page["chunks"]) > 1
+    assert sum(chunk["bytes"] for chunk in page["chunks"]) == len(BODY.encode())
+    assert [chunk["ordinal"] for chunk in page["chunks"]] == [*range(len(page["chunks"]))]
+    text = inside.run(two, "show", "notes/plan").out
+    assert text.startswith("wiki:notes/plan  The Plan\nnotes/Plan.md, markdown, ")
+    assert text.endswith("\n## Two\n\n\tend\n")
+    empty = checked(inside.run(two, "show", "empty", "--json"), "show")["page"]
+    assert (empty["body"], empty["chunks"], empty["front_matter"]) == ("", [], None)
+
+
+@pytest.mark.parametrize("name", ["both", "both.md"])
+def test_a_name_that_several_sources_have_is_a_usage_error_that_lists_them(
+    two: BrainCommand, inside: Inside, name: str
+) -> None:
+    error = checked_error(inside.run(two, "show", name, "--json", code=2), "usage")
+    assert "book:both" in error["hint"]
+    assert "wiki:both" in error["hint"]
+    for source in ("book", "wiki"):
+        page = checked(inside.run(two, "show", f"{source}:{name}", "--json"), "show")["page"]
+        assert page["body"] == f"# Of {source}\n"
+        told = BrainCommand(home=two.home, url=two.url, environ={"GBRAIN_SOURCE": source})
+        assert checked(inside.run(told, "show", name, "--json"), "show")["page"] == page
+
+
+def test_pages_of_equal_base_slugs_each_have_one_of_their_own(two: BrainCommand, inside: Inside) -> None:
+    first = _page(two, inside, "book:both.md")
+    second = _page(two, inside, "book:both.txt")
+    assert first["slug"] == "both"
+    assert second["slug"].startswith("both~")
+    assert _page(two, inside, f"book:{second['slug']}") == second
+
+
+def _page(brain: BrainCommand, inside: Inside, name: str) -> dict[str, Any]:
+    page: dict[str, Any] = checked(inside.run(brain, "show", name, "--json"), "show")["page"]
+    return page

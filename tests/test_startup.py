@@ -1,0 +1,76 @@
+"""What a command loads before it does anything, by name: time is not measured here."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support.commands import BrainCommand
+from support.repositories import Repository
+
+HEAVY = {
+    "fastapi", "httpx", "hypothesis", "jinja2", "mcp", "numpy", "prometheus_client", "procrastinate", "pydantic",
+    "safetensors", "starlette", "tokenizers", "tree_sitter", "uvicorn", "wordllama",
+}  # fmt: skip
+RUN = """
+import sys
+sys.argv[0] = "gbrain"
+from gbrain.entry import main
+try:
+    main()
+except SystemExit as left:
+    assert not left.code, left.code
+finally:
+    print(*sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def test_the_version_loads_nothing_but_itself(tmp_path: Path) -> None:
+    loaded = _loaded(BrainCommand(home=tmp_path / "home"), "--version")
+    assert _tops(loaded) & (HEAVY | {"asyncio", "click", "orjson", "psycopg", "rich", "structlog", "typer"}) == set()
+    assert {name for name in loaded if name.startswith("gbrain")} == {"gbrain", "gbrain.entry"}
+    assert not (tmp_path / "home").exists()
+
+
+def test_help_loads_neither_the_database_nor_anything_heavy(tmp_path: Path) -> None:
+    loaded = _loaded(BrainCommand(home=tmp_path / "home"), "--help")
+    assert _tops(loaded) & (HEAVY | {"structlog"}) == set()
+
+
+def test_a_listing_loads_the_database_and_little_else(brain: BrainCommand, repository: Repository) -> None:
+    brain.add("wiki", repository.folder)
+    for arguments in (("sources", "list"), ("sources", "status"), ("sources", "status", "--json")):
+        loaded = _loaded(brain, *arguments)
+        assert "psycopg" in loaded
+        unneeded = HEAVY | {"multiprocessing", "pyromark", "sqlite3", "structlog", "yaml"}
+        assert _tops(loaded) & unneeded == set(), arguments
+        assert not {name for name in loaded if name.startswith(("gbrain.chunking", "gbrain.spool"))}
+        assert not loaded & {"rich.live", "rich.progress", "gbrain.services.run", "gbrain.services.verify"}
+        assert ("rich.table" in loaded) == (arguments == ("sources", "status"))
+
+
+def test_a_sync_with_nothing_new_loads_no_web_no_models_and_no_logs(
+    brain: BrainCommand, repository: Repository
+) -> None:
+    brain.add("wiki", repository.folder)
+    brain.run("sync", "--all")
+    assert _tops(_loaded(brain, "sync", "--all")) & (HEAVY | {"structlog"}) == set()
+
+
+def _loaded(brain: BrainCommand, *arguments: str) -> set[str]:
+    """The modules that the command line has loaded when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments],
+        env=brain.env(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def _tops(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
