@@ -16,6 +16,11 @@ from gbrain.postgres.pool import Pool, connect, open_pool, unusable
 from gbrain.postgres.room import watch_room
 from gbrain.store import faults, schema
 
+SERVED_GONE_AFTER_S = 20.0
+"""A served database may be away that long without an end to what is under way; a lease is lost soon after that."""
+EMBEDDED_GONE_AFTER_S = 5.0
+"""The same for the embedded one, which is either back at once or to be started by the next command."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brain:
@@ -46,7 +51,8 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
     """The brain over an open database, created or migrated where it must be, with a pool of `connections`."""
     direct = settings.direct_database_url or conninfo
     ran_out_of_room = watch_room(settings.home) if not settings.database_url else lambda: False
-    async with open_pool(conninfo, size=connections) as pool:
+    gone_after_s = SERVED_GONE_AFTER_S if settings.database_url else EMBEDDED_GONE_AFTER_S
+    async with open_pool(conninfo, size=connections, gone_after_s=gone_after_s) as pool:
         try:
             await _migrate(direct)
             yield Brain(

@@ -1,7 +1,7 @@
 """What a blob holds once it has been read: a page with its chunks and links, or the reason why there is none.
 
-Chunks and links are named tuples: a large sync hands hundreds of thousands of them from process to process, and a
-frozen dataclass with slots is pickled ten times slower.
+Pages, chunks and links are named tuples: a large sync hands hundreds of thousands of them from process to process, and
+a frozen dataclass with slots is pickled ten times slower.
 """
 
 from __future__ import annotations
@@ -79,8 +79,7 @@ class Link(NamedTuple):
     """The line of the file on which the link starts, from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageContent:
+class PageContent(NamedTuple):
     """Everything derived from a blob and its path, the slug apart (which depends on the other paths too)."""
 
     kind: PageKind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,12 +23,14 @@ Pool = AsyncConnectionPool[Connection]
 
 
 @asynccontextmanager
-async def open_pool(conninfo: str, *, size: int) -> AsyncIterator[Pool]:
+async def open_pool(conninfo: str, *, size: int, gone_after_s: float = 20.0) -> AsyncIterator[Pool]:
     """A pool of at most `size` connections, opened as they are needed and closed with the block.
 
+    It closes too, and with it ends all waiting, when it has no connection left and could make none for `gone_after_s`.
     Connections commit by themselves outside `transaction()`, and never prepare statements on the server: behind
     pgbouncer in transaction mode the next statement may meet another server process.
     """
+    gone = asyncio.Event()
     pool: Pool = AsyncConnectionPool(
         _with_defaults(conninfo),
         min_size=0,
@@ -35,14 +38,23 @@ async def open_pool(conninfo: str, *, size: int) -> AsyncIterator[Pool]:
         open=False,
         timeout=WAIT_SECONDS,
         num_workers=1,
+        reconnect_timeout=gone_after_s,
+        reconnect_failed=lambda pool: None if pool.get_stats()["pool_size"] else gone.set(),
         kwargs={"autocommit": True, "prepare_threshold": None},
         connection_class=AsyncConnection[tuple[Any, ...]],
     )
     await pool.open()
+    closing = asyncio.create_task(_close_when(gone, pool))
     try:
         yield pool
     finally:
+        closing.cancel()
         await pool.close(timeout=2)
+
+
+async def _close_when(gone: asyncio.Event, pool: Pool) -> None:
+    await gone.wait()
+    await pool.close(timeout=1)
 
 
 async def connect(conninfo: str) -> Connection:

@@ -18,7 +18,7 @@ def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[
     """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    message = " ".join(visible(redact(str(error))).split()) or type(error).__name__
+    message = visible(" ".join(redact(str(error)).split())) or type(error).__name__
     match error:
         case LeaseLost():
             return Trouble(code=Code.LEASE_LOST, message=message, hint=error.hint or "run the sync again")

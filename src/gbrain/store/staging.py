@@ -10,23 +10,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from psycopg.types.json import Jsonb
-
+from gbrain.store.binary_copy import Encoder, boolean, bytea, encoded, int4, int8, jsonb, text, text_array
 from gbrain.store.connection import Connection
 from gbrain.store.rows import Batch, LedgerRow, PageRow, Writer
 from gbrain.store.statements import statements
 
 SQL = statements("batch")
 
-_TYPES = {
-    "copy_pages": "int8 bool bool bytea bytea bytea text text text jsonb int4 int4 int4".split(),
-    "copy_texts": "bytea text".split(),
-    "copy_chunks": "int8 int4 bytea text[] int4 int4".split(),
-    "copy_links": "int8 int4 text text int4".split(),
-    "copy_removed": "int8 bool".split(),
-    "copy_slugs": "int8 bytea text bool".split(),
-    "copy_ledger": "bytea bytea int4 bytea text text text text".split(),
+_COLUMNS: dict[str, tuple[Encoder, ...]] = {
+    "copy_pages": (int8, boolean, boolean, bytea, bytea, bytea, text, text, text, jsonb, int4, int4, int4),
+    "copy_texts": (bytea, text),
+    "copy_chunks": (int8, int4, bytea, text_array, int4, int4),
+    "copy_links": (int8, int4, text, text, int4),
+    "copy_removed": (int8, boolean),
+    "copy_slugs": (int8, bytea, text, boolean),
+    "copy_ledger": (bytea, bytea, int4, bytea, text, text, text, text),
 }
 
 Values = tuple[Any, ...]
@@ -51,7 +49,7 @@ async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
     new_links = [row for row in _links(batch.pages) if links.get(row[0], {}).get(row[1]) != row[2:]]
     await _copy(conn, "copy_pages", (_page(page, writer.fingerprint) for page in batch.pages))
     await _copy(conn, "copy_texts", await _missing_texts(conn, writer.source_id, batch, new_places))
-    await _copy(conn, "copy_chunks", ((*row[:3], list(row[3]), *row[4:]) for row in new_places))
+    await _copy(conn, "copy_chunks", new_places)
     await _copy(conn, "copy_links", new_links)
     await _copy(conn, "copy_removed", batch.removed)
     await _copy(conn, "copy_slugs", ((row.page_id, row.path, row.slug, row.release) for row in batch.slugs))
@@ -118,17 +116,22 @@ async def _copy(conn: Connection, name: str, rows: Iterable[Sequence[Any]]) -> N
     if not rows:
         return
     async with conn.cursor() as cursor, cursor.copy(SQL[name]) as copy:
-        copy.set_types(_TYPES[name])
-        for row in rows:
-            await copy.write_row(row)
+        for piece in encoded(rows, _COLUMNS[name]):
+            await copy.write(piece)
 
 
 def _page(page: PageRow, fingerprint: bytes) -> Values:
     content = page.content
-    matter = None if content.front_matter is None else Jsonb(content.front_matter, dumps=orjson.dumps)
     return (
         *(page.page_id, page.is_new, page.renamed, page.path, page.blob, fingerprint, page.slug),
-        *(content.kind.value, content.title, matter, content.body_line, len(content.chunks), len(content.links)),
+        *(
+            content.kind.value,
+            content.title,
+            content.front_matter,
+            content.body_line,
+            len(content.chunks),
+            len(content.links),
+        ),
     )
 
 
