@@ -1,10 +1,11 @@
 """A sync through the app layer: called in process by tests, or run as a program that kills or stops itself on the way.
 
-    python tests/support/driver.py [--source ID] [--full] [--slow-path] [--batch-items N]
+    python tests/support/driver.py [--source ID] [--full] [--slow-path] [--batch-items N] [--never-doubt]
         [--kill STEP | --stop STEP | --stop-in-copy] [--of ID] [--nth K]
 
-It strikes at the K-th time (1 unless told) that a source (any unless told) passes the step. Where it lives to see its
-end it prints a list of rows as JSON. Home and database come from the environment, as the command takes them.
+It strikes at the K-th time (1 unless told) that a source (any unless told) passes the step. With --never-doubt it
+believes in its lease for ever: nothing but the fence in the database stops it then. Where it lives to see its end it
+prints a list of rows as JSON. Home and database come from the environment, as the command takes them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gbrain.app.syncing import run_sync, run_verify
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, Step, no_probe
 from gbrain.services.context import SyncOptions
+from gbrain.services.leasing import LeaseKeeper
 from gbrain.services.verify import Report
 
 DRIVER = str(Path(__file__))
@@ -127,6 +129,16 @@ def stop_in_copy(nth: int) -> None:
     psycopg.AsyncCopy.write_row = stopping  # type: ignore[method-assign]
 
 
+def never_doubt() -> None:
+    """Have this process hold its leases without a look at any clock, or at what became of them."""
+
+    async def neither_renew_nor_look(keeper: LeaseKeeper) -> None:
+        await asyncio.Event().wait()
+
+    LeaseKeeper._trust = 1e6  # type: ignore[method-assign, assignment]
+    LeaseKeeper.run = neither_renew_nor_look  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Sync as the arguments say."""
     parser = argparse.ArgumentParser()
@@ -134,6 +146,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--slow-path", action="store_true")
     parser.add_argument("--batch-items", type=int, default=1000)
+    parser.add_argument("--never-doubt", action="store_true")
     parser.add_argument("--kill", type=Step)
     parser.add_argument("--stop", type=Step)
     parser.add_argument("--stop-in-copy", action="store_true")
@@ -147,6 +160,8 @@ def main() -> None:
         probe = striking(signal.SIGSTOP, asked.stop, of=asked.of, nth=asked.nth)
     if asked.stop_in_copy:
         stop_in_copy(asked.nth)
+    if asked.never_doubt:
+        never_doubt()
     with pieces_of(asked.batch_items):
         fast_path = not asked.slow_path
         results = sync(os.environ, source=asked.source, full=asked.full, fast_path=fast_path, probe=probe)
