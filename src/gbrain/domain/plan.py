@@ -38,6 +38,8 @@ class StoredEntry(NamedTuple):
     fingerprint: bytes
     slug: str | None
     """The slug its page would have, where the path is a file; it keeps its place among its group's slugs."""
+    state: str
+    """`skipped`, `open` or `acknowledged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """The page's path is gone from what is wanted."""
+    """The page's path is gone from what is wanted, and what the ledger may have of it stands for nothing."""
 
     page: StoredPage
+    noted: StoredEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,9 @@ Decision = Write | Drop | Record | Forget
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What decides beside the tree. `full` derives again even what is unchanged, acknowledged failures apart."""
+    """What decides beside the tree. `full` derives again even what is unchanged, failed and skipped paths among it;
+    failures that somebody has acknowledged it leaves alone.
+    """
 
     wanted: Callable[[bytes], bool]
     fingerprint: bytes
@@ -90,17 +95,19 @@ def decide(
 ) -> Decision | None:
     """What to do about one path; None where the brain already holds what the tree says.
 
-    `entry` is None where the tree does not have the path. At most one of `page` and `noted` is there.
+    `entry` is None where the tree does not have the path. `page` and `noted` exclude each other but for damage: only
+    reading the blob tells which of them is right.
     """
     if entry is None or not _is_taken(entry, rules):
         if page is not None:
-            return Drop(page)
+            return Drop(page, noted)
         return Forget(noted) if noted is not None else None
-    if noted is not None and _same_as_noted(entry, noted, rules):
+    if noted is not None and page is None and _stands(entry, noted, rules):
         return None
     if (reason := refusal_by_kind(entry)) is not None:
         return Record(entry, reason, page, noted)
-    if page is not None and not rules.full and (page.blob, page.fingerprint) == (entry.blob, rules.fingerprint):
+    is_same = page is not None and (page.blob, page.fingerprint) == (entry.blob, rules.fingerprint)
+    if is_same and noted is None and not rules.full:
         return None
     return Write(entry, page, noted)
 
@@ -118,7 +125,9 @@ def _is_taken(entry: TreeEntry, rules: Rules) -> bool:
     return entry.mode in (_SYMLINK, _SUBMODULE) or rules.wanted(entry.path)
 
 
-def _same_as_noted(entry: TreeEntry, noted: StoredEntry, rules: Rules) -> bool:
+def _stands(entry: TreeEntry, noted: StoredEntry, rules: Rules) -> bool:
+    if rules.full and noted.state != "acknowledged":
+        return False
     return (noted.blob, noted.mode, noted.fingerprint) == (entry.blob, entry.mode, rules.fingerprint)
 
 

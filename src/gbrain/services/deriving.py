@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from gbrain.domain.content import Derived
 from gbrain.errors import GbrainError
-from gbrain.services.deriving_child import LENGTH, Item, derive_all
+from gbrain.services.deriving_child import LENGTH, Item, derive_all, unpacked
 
 THREAD_LIMIT_BYTES = 2_000_000
 """Up to this much text of one run is derived in a thread; above it starting processes pays."""
@@ -94,5 +94,4 @@ async def _exchange(child: asyncio.subprocess.Process, items: Sequence[Item]) ->
     child.stdin.write(question)
     await child.stdin.drain()
     (length,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
-    derived: list[Derived] = pickle.loads(await child.stdout.readexactly(length))  # noqa: S301 - our own child
-    return derived
+    return unpacked(await child.stdout.readexactly(length))

@@ -1,19 +1,31 @@
-"""The program of a deriving process: batches in on standard input, pages out on standard output, till input ends."""
+"""The program of a deriving process: batches in on standard input, pages out on standard output, till input ends.
+
+What goes over the pipes is plain tuples: named ones are pickled and made again several times slower, and there are
+hundreds of thousands of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import pickle
 import struct
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from gbrain.domain.content import Derived
+from gbrain.domain.content import Chunk, Derived, Link, LinkKind, PageContent, PageKind, Reason, Refused
 
 LENGTH = struct.Struct("!Q")
 """What stands before each pickled message, either way."""
 
+PIPE_BYTES = 1 << 20
+"""What a pipe may hold where the system lets us say so: fewer wake-ups for each batch."""
+
 Item = tuple[bytes, bytes]
 """A path and the blob that stands there."""
+
+_KINDS = {kind.value: kind for kind in LinkKind}
 
 
 def derive_all(items: Sequence[Item]) -> list[Derived]:
@@ -23,15 +35,53 @@ def derive_all(items: Sequence[Item]) -> list[Derived]:
     return [derive(path, blob) for path, blob in items]
 
 
+def packed(derived: Sequence[Derived]) -> bytes:
+    """Pages as bytes for the other process."""
+    return pickle.dumps([_plain(one) for one in derived], protocol=5)
+
+
+def unpacked(data: bytes) -> list[Derived]:
+    """The pages that were packed."""
+    return [_named(one) for one in pickle.loads(data)]  # noqa: S301 - from our own child
+
+
 def main() -> None:
     """Answer until the parent closes the pipe or is gone."""
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        for stream in (questions, answers):
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     while head := questions.read(LENGTH.size):
         (length,) = LENGTH.unpack(head)
-        answer = pickle.dumps(derive_all(pickle.loads(questions.read(length))), protocol=5)  # noqa: S301 - our parent
+        answer = packed(derive_all(pickle.loads(questions.read(length))))  # noqa: S301 - from our parent
         answers.write(LENGTH.pack(len(answer)))
         answers.write(answer)
         answers.flush()
+
+
+def _plain(derived: Derived) -> tuple[Any, ...]:
+    match derived:
+        case Refused(reason, detail):
+            return reason.value, detail
+        case PageContent():
+            chunks = [tuple(chunk) for chunk in derived.chunks]
+            links = [(link.kind.value, link.target, link.line) for link in derived.links]
+            return derived.kind.value, derived.title, derived.front_matter, derived.body_line, chunks, links
+
+
+def _named(plain: tuple[Any, ...]) -> Derived:
+    if len(plain) == 2:
+        return Refused(Reason(plain[0]), plain[1])
+    kind, title, front_matter, body_line, chunks, links = plain
+    return PageContent(
+        kind=PageKind(kind),
+        title=title,
+        front_matter=front_matter,
+        body_line=body_line,
+        chunks=tuple(tuple.__new__(Chunk, chunk) for chunk in chunks),
+        links=tuple(tuple.__new__(Link, (_KINDS[kind], target, line)) for kind, target, line in links),
+    )
 
 
 if __name__ == "__main__":

@@ -127,7 +127,7 @@ def _settle_group(spool: Spool, base: str, members: list[stored.Member]) -> None
     """Decide the slugs of one group anew and plan what follows: new slugs, and who must step aside for them."""
     leaving, joining = spool.leaving(base), spool.joining(base)
     staying = [member for member in members if member.path not in leaving and base_slug(member.path) == base]
-    slugs = settle([member.path for member in staying] + [path.path for path in joining])
+    slugs = settle({member.path for member in staying} | {path.path for path in joining})
     holders = {member.slug: member for member in members if member.page_id is not None}
     for path, _ in joining:
         spool.set_slug(path, slugs[path])

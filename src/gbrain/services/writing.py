@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gbrain import logs
 from gbrain.domain.content import Derived, PageContent, Reason, Refused
@@ -15,9 +16,11 @@ from gbrain.services.deriving import Derivers
 from gbrain.spool.spool import Spool, ToClear, ToWrite
 from gbrain.store import faults
 from gbrain.store.batch import write_batch
-from gbrain.store.connection import Pool
+from gbrain.store.connection import Connection, Pool
 from gbrain.store.plan import draw_page_ids
 from gbrain.store.rows import Batch, LedgerRow, Move, PageRow, SlugRow, Writer
+
+Done = TypeVar("Done")
 
 BATCH_ITEMS = 1000
 BATCH_BYTES = 2_000_000
@@ -47,16 +50,33 @@ async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> Counts:
         while deriving is not None:
             batch = await deriving
             deriving = await pending.get()
-            counts = await _retried(carrier.pool, carrier.writer, batch, move if deriving is None else None)
+            counts = await _write(carrier.pool, carrier.writer, batch, move if deriving is None else None)
             carrier.report(counts, batch.items)
             total += counts
         await producer
     return total
 
 
-async def write_move(carrier_pool: Pool, writer: Writer, move: Move) -> None:
+async def write_move(pool: Pool, writer: Writer, move: Move) -> None:
     """Move the bookmark where nothing else is to be written."""
-    await _retried(carrier_pool, writer, Batch(items=0), move)
+    await _write(pool, writer, Batch(items=0), move)
+
+
+async def retried(pool: Pool, writer: Writer, attempt: Callable[[Connection], Awaitable[Done]]) -> Done:
+    """Make a fenced write, again and again while somebody else's lock is in the way: our lease bounds how long."""
+    pause = 0.05
+    while True:
+        try:
+            async with pool.connection() as conn:
+                return await attempt(conn)
+        except faults.MET_A_LOCK as error:
+            logs.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+async def _write(pool: Pool, writer: Writer, batch: Batch, move: Move | None) -> Counts:
+    return await retried(pool, writer, lambda conn: write_batch(conn, writer, batch, move))
 
 
 async def _produce(
@@ -174,16 +194,3 @@ def _page(item: ToWrite, content: PageContent, ids: Iterator[int]) -> PageRow:
 
 def _entry(item: ToWrite, reason: Reason, detail: str) -> LedgerRow:
     return LedgerRow(path=item.path, blob=item.blob, mode=item.mode, slug=item.slug, reason=reason, detail=detail)
-
-
-async def _retried(pool: Pool, writer: Writer, batch: Batch, move: Move | None) -> Counts:
-    """Write the batch, again and again while somebody else's lock is in the way: our lease bounds how long."""
-    pause = 0.05
-    while True:
-        try:
-            async with pool.connection() as conn:
-                return await write_batch(conn, writer, batch, move)
-        except faults.MET_A_LOCK as error:
-            logs.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 2.0)

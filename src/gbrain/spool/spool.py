@@ -194,9 +194,9 @@ def _rows(decision: Decision) -> list[tuple[object, ...]]:
             return [*rows, *(_rows(Drop(page)) if page else [])]
         case Record(entry, reason, page, noted):
             return [_kept("record", entry, reason, page, noted)]
-        case Drop(page):
+        case Drop(page, noted):
             values = _row(page.path, "drop", None, None, page=page, leaves=page.slug)
-            return [(*values[:2], page.blob, *values[3:])]
+            return [(*values[:2], page.blob, *values[3:]), *(_rows(Forget(noted)) if noted else [])]
         case Forget(noted):
             return [_row(noted.path, "forget", None, None, noted=noted, leaves=noted.slug)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from gbrain.domain.steps import Step
 from gbrain.errors import LeaseLost
 from gbrain.store import leases
 from gbrain.store.connection import Connection
-from gbrain.store.rows import Batch, Move, Writer
+from gbrain.store.rows import Batch, LedgerRow, Move, Writer
 from gbrain.store.staging import Staged, stage
 from gbrain.store.statements import statements
 
@@ -26,7 +27,7 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
     async with conn.transaction():
         staged = Staged(touched=set(), more_places=0) if batch.is_empty else await stage(conn, writer, batch)
         writer.probe(Step.STAGED)
-        await _bound(conn, writer.limit)
+        await bound(conn, writer.limit)
         await leases.prove(conn, writer.lease)
         writer.probe(Step.PROVED)
         counts = await _merge(conn, writer, batch, staged)
@@ -37,7 +38,8 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
     return counts
 
 
-async def _bound(conn: Connection, limit: timedelta) -> None:
+async def bound(conn: Connection, limit: timedelta) -> None:
+    """Let nothing of the transaction hold up a successor for longer than `limit` from here on."""
     await conn.execute(SQL["bound"], {"limit": f"{int(limit.total_seconds() * 1000)}ms"})
 
 
@@ -63,8 +65,8 @@ async def _merge(conn: Connection, writer: Writer, batch: Batch, staged: Staged)
     if batch.pages:
         await _put_pages(conn, source, batch, tally)
     if not batch.only_adds:
-        await _tidy(conn, source, batch, tally)
-    counts = _counts(batch, tally)
+        await _tidy(conn, source, staged.ledger, tally)
+    counts = _counts(batch, staged.ledger, tally)
     await _record(conn, writer, batch, tally, counts)
     return counts
 
@@ -95,25 +97,25 @@ async def _put_pages(conn: Connection, source: dict[str, str], batch: Batch, tal
     await conn.execute(SQL["insert_links" if batch.only_adds else "upsert_links"], source)
 
 
-async def _tidy(conn: Connection, source: dict[str, str], batch: Batch, tally: _Tally) -> None:
+async def _tidy(conn: Connection, source: dict[str, str], ledger: Sequence[LedgerRow], tally: _Tally) -> None:
     """Let go of texts nobody needs, and bring the ledger up to date."""
     tally.texts_deleted = await _rows(conn, "drop_loose_texts", source)
-    if batch.ledger:
+    if ledger:
         was_open, was_acknowledged = await _pair(conn, "clear_ledger", source)
         await conn.execute(SQL["insert_ledger"], source)
-        tally.open += sum(1 for row in batch.ledger if row.reason and not row.reason.skips) - was_open
+        tally.open += sum(1 for row in ledger if row.reason and not row.reason.skips) - was_open
         tally.acknowledged -= was_acknowledged
 
 
-def _counts(batch: Batch, tally: _Tally) -> Counts:
+def _counts(batch: Batch, ledger: Sequence[LedgerRow], tally: _Tally) -> Counts:
     other = {page.page_id for page in batch.pages if page.is_new or page.renamed}
     return Counts(
         added=sum(page.is_new for page in batch.pages),
         modified=len(tally.touched - other),
         renamed=sum(page.renamed for page in batch.pages),
         deleted=tally.deleted,
-        failed=sum(1 for row in batch.ledger if row.reason and not row.reason.skips),
-        skipped=sum(1 for row in batch.ledger if row.reason and row.reason.skips),
+        failed=sum(1 for row in ledger if row.reason and not row.reason.skips),
+        skipped=sum(1 for row in ledger if row.reason and row.reason.skips),
         chunks_created=tally.texts_created,
         chunks_deleted=tally.texts_deleted,
     )
@@ -122,8 +124,13 @@ def _counts(batch: Batch, tally: _Tally) -> Counts:
 async def _record(conn: Connection, writer: Writer, batch: Batch, tally: _Tally, counts: Counts) -> None:
     values = {"source": writer.source_id, "pages": tally.pages, "chunks": tally.chunks}
     await conn.execute(SQL["count_batch"], values | {"open": tally.open, "acknowledged": tally.acknowledged})
+    await record_counts(conn, writer, counts, items=batch.items)
+
+
+async def record_counts(conn: Connection, writer: Writer, counts: Counts, *, items: int) -> None:
+    """Add to the run what the transaction has done, and how many of the plan's items that was."""
     done = {name: getattr(counts, name) for name in Counts.__dataclass_fields__}
-    await conn.execute(RUNS["advance"], done | {"run": writer.run_id, "done": batch.items})
+    await conn.execute(RUNS["advance"], done | {"run": writer.run_id, "done": items})
 
 
 async def _move_bookmark(conn: Connection, source_id: str, move: Move) -> None:

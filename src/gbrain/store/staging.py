@@ -1,13 +1,13 @@
 """Gathering a batch in temporary tables, before its lease is proved: nothing here holds a lock another writer wants.
 
-Places, links and texts that are there already are left out: compared by hash, they are neither sent nor rewritten.
+Places, links, texts and ledger rows that are there already are left out: they are neither sent nor rewritten.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gbrain.store.binary_copy import Encoder, boolean, bytea, encoded, int4, int8, jsonb, text, text_array
@@ -32,10 +32,13 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """What was found out on the way: pages whose places or links differ, and how many places more there will be."""
+    """What was found out on the way: pages whose places or links differ, how many places more there will be, and which
+    rows of the ledger differ.
+    """
 
     touched: set[int]
     more_places: int
+    ledger: Sequence[LedgerRow] = ()
 
 
 async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
@@ -47,14 +50,15 @@ async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
     links = await _stored(conn, "links_of", writer.source_id, batch)
     new_places = [row for row in _places(batch.pages) if places.get(row[0], {}).get(row[1]) != row[2:]]
     new_links = [row for row in _links(batch.pages) if links.get(row[0], {}).get(row[1]) != row[2:]]
+    ledger = await _new_entries(conn, writer, batch)
     await _copy(conn, "copy_pages", (_page(page, writer.fingerprint) for page in batch.pages))
     await _copy(conn, "copy_texts", await _missing_texts(conn, writer.source_id, batch, new_places))
     await _copy(conn, "copy_chunks", new_places)
     await _copy(conn, "copy_links", new_links)
     await _copy(conn, "copy_removed", batch.removed)
     await _copy(conn, "copy_slugs", ((row.page_id, row.path, row.slug, row.release) for row in batch.slugs))
-    await _copy(conn, "copy_ledger", (_entry(row, writer.fingerprint) for row in batch.ledger))
-    return _staged(batch, places, links, new_places, new_links)
+    await _copy(conn, "copy_ledger", (_entry(row, writer.fingerprint) for row in ledger))
+    return replace(_staged(batch, places, links, new_places, new_links), ledger=ledger)
 
 
 def _staged(
@@ -109,6 +113,16 @@ async def _missing_texts(
         wanted -= {hash_ for (hash_,) in await (await conn.execute(SQL["known_texts"], values)).fetchall()}
     texts = {chunk.text_hash: chunk.text for page in batch.pages for chunk in page.content.chunks}
     return sorted((hash_, texts[hash_]) for hash_ in wanted)
+
+
+async def _new_entries(conn: Connection, writer: Writer, batch: Batch) -> list[LedgerRow]:
+    """The rows the ledger does not have as they are. What it has keeps its time and its acknowledgement."""
+    paths = [row.path for row in batch.ledger if row.reason is not None]
+    known: set[Values] = set()
+    if paths:
+        values = {"source": writer.source_id, "paths": paths}
+        known = set(await (await conn.execute(SQL["ledger_of"], values, binary=True)).fetchall())
+    return [row for row in batch.ledger if _entry(row, writer.fingerprint) not in known]
 
 
 async def _copy(conn: Connection, name: str, rows: Iterable[Sequence[Any]]) -> None:

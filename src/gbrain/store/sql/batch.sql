@@ -60,6 +60,15 @@ SELECT page_id, ordinal, kind, target, line FROM gbrain.links WHERE page_id = AN
 -- name: known_texts
 SELECT t.hash FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = ANY(%(hashes)s)
 
+-- What the ledger says of some paths now. An acknowledged failure that comes out the same is the same failure.
+-- name: ledger_of
+SELECT l.path, l.blob, l.mode, l.fingerprint, l.slug, l.reason, l.detail,
+       CASE l.state WHEN 'acknowledged' THEN 'open' ELSE l.state END
+FROM unnest(%(paths)s::bytea[]) AS wanted (path)
+JOIN gbrain.ledger AS l
+  ON l.source_id = %(source)s AND substr(l.path, 1, 1000) = substr(wanted.path, 1, 1000)
+ AND sha256(l.path) = sha256(wanted.path)
+
 -- From here to the commit nothing of this transaction may hold up a successor for longer than this.
 -- name: bound
 SELECT set_config('lock_timeout', %(limit)s, true), set_config('statement_timeout', %(limit)s, true),

@@ -8,7 +8,7 @@ LIMIT %(limit)s
 
 -- The ledger of a source in the same order.
 -- name: entries_after
-SELECT path, blob, mode, fingerprint, slug
+SELECT path, blob, mode, fingerprint, slug, state
 FROM gbrain.ledger
 WHERE source_id = %(source)s AND substr(path, 1, 1000) >= substr(%(after)s::bytea, 1, 1000) AND path > %(after)s::bytea
 ORDER BY substr(path, 1, 1000), path
@@ -24,7 +24,7 @@ JOIN gbrain.pages AS p
 
 -- The ledger's rows of the given paths.
 -- name: entries_at
-SELECT l.path, l.blob, l.mode, l.fingerprint, l.slug
+SELECT l.path, l.blob, l.mode, l.fingerprint, l.slug, l.state
 FROM unnest(%(paths)s::bytea[]) AS wanted (path)
 JOIN gbrain.ledger AS l
   ON l.source_id = %(source)s AND substr(l.path, 1, 1000) = substr(wanted.path, 1, 1000)

@@ -1,0 +1,31 @@
+"""What a full run does before its plan: away with what no batch would touch, and the counts put right.
+
+Pages, places, links and ledger rows that differ come right by the plan, which derives all of them again. Left here are
+texts that are not what their hash says, rows that stand on nothing, and counts. Rows of a source that is not registered
+stay: no lease covers them, so nobody may say that they are not being written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gbrain.domain.outcome import Counts
+from gbrain.services.writing import retried
+from gbrain.store import mending
+from gbrain.store.connection import Pool
+from gbrain.store.rows import Writer
+
+
+async def mend(pool: Pool, writer: Writer, report: Callable[[Counts], None]) -> None:
+    """Mend in bounded pieces, each a transaction of its own; `report` is told what each that counts has committed.
+
+    Where the run ends after any of them, what it took away is made anew by the next run, full or not.
+    """
+    while places := await mending.stray_places(pool, writer.source_id):
+        await retried(pool, writer, lambda conn, keys=places: mending.drop_places(conn, writer, keys))
+    while links := await mending.stray_links(pool):
+        await retried(pool, writer, lambda conn, keys=links: mending.drop_links(conn, writer, keys))
+    async for texts in mending.wrong_texts(pool, writer.source_id):
+        report(await retried(pool, writer, lambda conn, ids=texts: mending.drop_texts(conn, writer, ids)))
+    if (counts := await mending.wrong_counts(pool, writer.source_id)) is not None:
+        await retried(pool, writer, lambda conn: mending.recount(conn, writer, counts))

@@ -1,0 +1,110 @@
+"""What a source has that no batch would touch: found first, taken away or put right under the lease.
+
+What is found stays so until the lease is proved: nobody else writes this source's rows while it is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from gbrain.domain.outcome import Counts
+from gbrain.domain.steps import Step
+from gbrain.store import leases
+from gbrain.store.batch import bound, record_counts
+from gbrain.store.connection import Connection, Pool
+from gbrain.store.rows import Writer
+from gbrain.store.statements import statements
+
+SQL = statements("mending")
+PIECE = 2000
+
+Key = tuple[int, int]
+"""The page and ordinal of a place or a link."""
+
+
+class RightCounts(NamedTuple):
+    """The counts that status should show."""
+
+    pages: int
+    chunks: int
+    open: int
+    acknowledged: int
+
+
+async def stray_places(pool: Pool, source_id: str) -> list[Key]:
+    """The first places that stand on no page; those of another source's texts are left to that one."""
+    async with pool.connection() as conn:
+        values = {"source": source_id, "limit": PIECE}
+        return [(row[0], row[1]) for row in await (await conn.execute(SQL["stray_places"], values)).fetchall()]
+
+
+async def stray_links(pool: Pool) -> list[Key]:
+    """The first links that stand on no page, whoever wrote them."""
+    async with pool.connection() as conn:
+        return [(row[0], row[1]) for row in await (await conn.execute(SQL["stray_links"], {"limit": PIECE})).fetchall()]
+
+
+async def wrong_texts(pool: Pool, source_id: str) -> AsyncIterator[list[int]]:
+    """The texts that must go, by id, a list for each piece of the source's texts that has any."""
+    after: bytes | None = b""
+    while after is not None:
+        async with pool.connection() as conn:
+            values = {"source": source_id, "after": after, "limit": PIECE}
+            rows = await (await conn.execute(SQL["texts_after"], values, binary=True)).fetchall()
+        if wrong := [row[0] for row in rows if row[2]]:
+            yield wrong
+        after = rows[-1][1] if len(rows) == PIECE else None
+
+
+async def wrong_counts(pool: Pool, source_id: str) -> RightCounts | None:
+    """What status should show instead of what it shows; None where that is right."""
+    async with pool.connection() as conn:
+        row = await (await conn.execute(SQL["count"], {"source": source_id})).fetchone()
+    return RightCounts(*row) if row is not None else None
+
+
+async def drop_places(conn: Connection, writer: Writer, keys: Sequence[Key]) -> None:
+    """Take these places away."""
+    async with _fenced(conn, writer):
+        await conn.execute(SQL["drop_places"], _columns(keys))
+
+
+async def drop_links(conn: Connection, writer: Writer, keys: Sequence[Key]) -> None:
+    """Take these links away."""
+    async with _fenced(conn, writer):
+        await conn.execute(SQL["drop_links"], _columns(keys))
+
+
+async def drop_texts(conn: Connection, writer: Writer, texts: Sequence[int]) -> Counts:
+    """Take these texts away, and see to it that the pages they stood on are derived again; what was committed."""
+    values = {"source": writer.source_id, "texts": list(texts)}
+    async with _fenced(conn, writer):
+        await conn.execute(SQL["doubt_pages"], values)
+        counts = Counts(chunks_deleted=(await conn.execute(SQL["drop_texts"], values)).rowcount)
+        await conn.execute(SQL["unsettle"], values)
+        await record_counts(conn, writer, counts, items=0)
+    return counts
+
+
+async def recount(conn: Connection, writer: Writer, counts: RightCounts) -> None:
+    """Have status show these counts; the batches that follow keep them in step."""
+    async with _fenced(conn, writer):
+        await conn.execute(SQL["recount"], counts._asdict() | {"source": writer.source_id})
+
+
+@asynccontextmanager
+async def _fenced(conn: Connection, writer: Writer) -> AsyncIterator[None]:
+    """One transaction that holds up nobody for longer than a batch may, and commits only while the lease is ours."""
+    async with conn.transaction():
+        await bound(conn, writer.limit)
+        await leases.prove(conn, writer.lease)
+        writer.probe(Step.PROVED)
+        yield
+        writer.probe(Step.MERGED)
+    writer.probe(Step.COMMITTED)
+
+
+def _columns(keys: Sequence[Key]) -> dict[str, list[int]]:
+    return {"pages": [page for page, _ in keys], "ordinals": [ordinal for _, ordinal in keys]}
