@@ -26,7 +26,7 @@ def configure(*, verbose: int, quiet: bool, as_json: bool) -> None:
     _configuration.level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     _configuration.as_json = as_json
     _configuration.logger = None
-    logging.basicConfig(level=logging.CRITICAL, stream=sys.stderr)
+    _take_over("psycopg")
 
 
 def debug(event: str, **context: object) -> None:
@@ -39,6 +39,19 @@ def warning(event: str, **context: object) -> None:
     """Something that was got over, and that an operator may want to know."""
     if _configuration.level <= logging.WARNING:
         _logger().warning(event, **context)
+
+
+class _Bridge(logging.Handler):
+    """Lets a library's records out as ours, for `-v`: what matters of them reaches us as an exception anyway."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        debug(record.getMessage(), logger=record.name)
+
+
+def _take_over(library: str) -> None:
+    logger = logging.getLogger(library)
+    logger.propagate = False
+    logger.handlers = [_Bridge()]
 
 
 def _logger() -> Any:
