@@ -84,14 +84,19 @@ def test_a_source_asked_for_alone_that_cannot_be_read_is_exit_1(
     assert _status(inside, brain)["wiki"]["pages"] == 2
 
 
-def test_a_blob_that_is_gone_costs_its_page_alone(brain: BrainCommand, repository: Repository, inside: Inside) -> None:
+def test_a_blob_that_is_gone_leaves_its_path_out_until_it_is_back(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
     blob = repository.git("rev-parse", "HEAD:docs/guide.md")
-    (repository.folder / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    found = repository.folder / ".git" / "objects" / blob[:2] / blob[2:]
+    hidden = found.rename(repository.folder / "hidden")
     _add(inside, brain, "wiki", "--path", str(repository.folder))
     row = _sync(inside, brain, code=1)["wiki"]
-    assert (row["status"], row["added"], row["failed"], row["failures_open"]) == ("ok", 1, 1, 1)
-    document = checked(inside.run(brain, "sources", "failures", "--json"), "sources-failures")
-    assert [(found["path"], found["reason"]) for found in document["failures"]] == [("docs/guide.md", "unreadable")]
+    assert (row["status"], row["error_code"], row["added"], row["failures_open"]) == ("error", "not_a_repository", 1, 0)
+    assert "docs/guide.md" in row["error"]
+    hidden.rename(found)
+    row = _sync(inside, brain)["wiki"]
+    assert (row["status"], row["added"]) == ("ok", 1)
 
 
 def test_a_fetch_that_fails_is_an_error_at_first_and_partial_once_something_is_in(

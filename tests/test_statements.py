@@ -49,14 +49,16 @@ _SAMPLES: dict[str, Any] = {
     "tokens": [0],
 }
 _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
-    ("batch", "bound"): {"limit": "10000ms"},
+    ("batch", "bound"): {"limit": "10000ms", "lock_limit": "5000ms"},
     ("batch", "count_batch"): {"pages": 1},
+    ("mending", "recount"): {"pages": 1},
     ("sources", "create"): {"id": "new", "path": None},
 }
 _OF_FILE: dict[str, dict[str, Any]] = {
     "verify": {"pages": [1, 2], "limit": 10},
     "batch": {"pages": [1, 2]},
-    "plan": {"limit": 10},
+    "plan": {"limit": 10, "pages": [1, 2]},
+    "mending": {"pages": [1, 2], "ordinals": [0, 1], "texts": [1, 2], "limit": 10},
 }
 
 
@@ -196,6 +198,9 @@ def _filled(conn: psycopg.Connection) -> psycopg.Connection:
         ("verify", "pages_after", ["pages_by_path"]),
         ("verify", "texts_after", ["texts_source_id_hash_key"]),
         ("verify", "chunks_of", ["chunks_pkey"]),
+        ("mending", "texts_after", ["texts_source_id_hash_key"]),
+        ("mending", "drop_places", ["chunks_pkey"]),
+        ("mending", "doubt_pages", ["chunks_by_text"]),
         ("pages", "find", ["pages_source_id_slug_key", "pages_by_path"]),
         ("pages", "chunks", ["chunks_pkey"]),
         ("batch", "drop_loose_texts", ["chunks_by_text"]),

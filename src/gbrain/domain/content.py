@@ -40,7 +40,6 @@ class Reason(StrEnum):
     FRONT_MATTER_BROKEN = "front_matter_broken"
     FRONT_MATTER_TOO_LARGE = "front_matter_too_large"
     FRONT_MATTER_TOO_DEEP = "front_matter_too_deep"
-    UNREADABLE = "unreadable"
 
     @property
     def skips(self) -> bool:

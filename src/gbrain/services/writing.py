@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gbrain import logs
 from gbrain.domain.content import Derived, PageContent, Reason, Refused
 from gbrain.domain.outcome import Counts
+from gbrain.domain.paths import display
 from gbrain.domain.slugs import provisional_slug
 from gbrain.git.blobs import BlobReader
+from gbrain.git.process import GitError
 from gbrain.services.deriving import Derivers
+from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.spool.spool import Spool, ToClear, ToWrite
 from gbrain.store import faults
 from gbrain.store.batch import write_batch
 from gbrain.store.connection import Connection, Pool
-from gbrain.store.plan import draw_page_ids
+from gbrain.store.plan import draw_page_ids, stored_rows
 from gbrain.store.rows import Batch, LedgerRow, Move, PageRow, SlugRow, Writer
 
 Done = TypeVar("Done")
+
+RETRY_SECONDS = 600.0
+"""How long a batch is tried again while others hold locks it needs."""
 
 BATCH_ITEMS = 1000
 BATCH_BYTES = 2_000_000
@@ -38,69 +45,90 @@ class Carrier:
     writer: Writer
     report: Callable[[Counts, int], None]
     """Called after each commit with what it brought and how many of the plan's items it held."""
+    missing: list[bytes] = field(default_factory=list)
+    """Paths whose blobs the repository turned out to lack."""
 
 
-async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> Counts:
-    """Write all batches, the bookmark with the last one; what was committed."""
-    total = Counts()
+async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> None:
+    """Write all batches, the bookmark with the last one.
+
+    Paths whose blobs the repository lacks are left as they are, all others are brought in; then GitError is raised and
+    the bookmark stays: the next run tries again.
+    """
     async with asyncio.TaskGroup() as group:
-        pending: asyncio.Queue[asyncio.Task[Batch] | None] = asyncio.Queue(maxsize=1)
+        pending: asyncio.Queue[asyncio.Task[Pieces] | None] = asyncio.Queue(maxsize=1)
         producer = group.create_task(_produce(spool, carrier, group, pending))
         deriving = await pending.get()
         while deriving is not None:
-            batch = await deriving
+            pieces = await deriving
             deriving = await pending.get()
-            counts = await _write(carrier.pool, carrier.writer, batch, move if deriving is None else None)
-            carrier.report(counts, batch.items)
-            total += counts
+            parts = bounded(pieces, await stored_rows(carrier.pool, page_ids(pieces)))
+            for number, part in enumerate(parts, start=1):
+                is_last = deriving is None and number == len(parts) and not carrier.missing
+                await _write(carrier, part, move if is_last else None)
         await producer
-    return total
+    if carrier.missing:
+        raise _incomplete(carrier.missing)
 
 
 async def write_move(pool: Pool, writer: Writer, move: Move) -> None:
     """Move the bookmark where nothing else is to be written."""
-    await _write(pool, writer, Batch(items=0), move)
+    await retried(pool, writer, lambda conn: write_batch(conn, writer, Batch(items=0), move))
 
 
 async def retried(pool: Pool, writer: Writer, attempt: Callable[[Connection], Awaitable[Done]]) -> Done:
-    """Make a fenced write, again and again while somebody else's lock is in the way: our lease bounds how long."""
-    pause = 0.05
+    """Make a fenced write, again and again while somebody else's lock is in the way, for RETRY_SECONDS."""
+    pause, until = 0.05, time.monotonic() + RETRY_SECONDS
     while True:
         try:
             async with pool.connection() as conn:
                 return await attempt(conn)
         except faults.MET_A_LOCK as error:
+            if time.monotonic() > until:
+                raise
             logs.warning("a batch is written again", source=writer.source_id, because=str(error).splitlines()[0])
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
 
 
-async def _write(pool: Pool, writer: Writer, batch: Batch, move: Move | None) -> Counts:
-    return await retried(pool, writer, lambda conn: write_batch(conn, writer, batch, move))
+async def _write(carrier: Carrier, part: Pieces, move: Move | None) -> None:
+    """Write one part; in halves where the server does not manage it within the bound behind the proof."""
+    batch, writer = joined(part), carrier.writer
+    try:
+        counts = await retried(carrier.pool, writer, lambda conn: write_batch(conn, writer, batch, move))
+    except faults.TOOK_TOO_LONG:
+        if len(part) < 2:
+            raise
+        logs.warning("a batch is written in halves", source=writer.source_id, items=batch.items)
+        half = len(part) // 2
+        await _write(carrier, part[:half], None)
+        await _write(carrier, part[half:], move)
+    else:
+        carrier.report(counts, batch.items)
 
 
 async def _produce(
     spool: Spool,
     carrier: Carrier,
     group: asyncio.TaskGroup,
-    pending: asyncio.Queue[asyncio.Task[Batch] | None],
+    pending: asyncio.Queue[asyncio.Task[Pieces] | None],
 ) -> None:
     """Read each batch's blobs and have it derived; at most one waits, one is derived and one is written."""
     any_batch = False
     for cleared in spool.clearing(BATCH_ITEMS):
-        await pending.put(group.create_task(_ready(_clear(cleared))))
+        await pending.put(group.create_task(_ready([_clear(row) for row in cleared])))
         any_batch = True
     for items in _batches(spool.writing(BATCH_ITEMS)):
-        blobs = await _read(carrier.blobs, items)
+        blobs = await carrier.blobs.read([item.blob for item in items if item.action == "write"])
         await pending.put(group.create_task(_derive(carrier, items, blobs)))
         any_batch = True
     if not any_batch:
-        await pending.put(group.create_task(_ready(Batch(items=0))))
+        await pending.put(group.create_task(_ready([Batch(items=0)])))
     await pending.put(None)
 
 
-async def _ready(batch: Batch) -> Batch:
-    return batch
+async def _ready(pieces: Pieces) -> Pieces:
+    return pieces
 
 
 def _batches(rows: Iterable[list[ToWrite]]) -> Iterator[list[ToWrite]]:
@@ -117,60 +145,62 @@ def _batches(rows: Iterable[list[ToWrite]]) -> Iterator[list[ToWrite]]:
         yield batch
 
 
-def _clear(cleared: list[ToClear]) -> Batch:
-    slugs = [
-        SlugRow(page_id=row.page_id, path=row.path, slug=provisional_slug(row.old_path or row.path), release=True)
-        for row in cleared
-        if row.releases
-    ]
-    return Batch(
-        items=sum(not row.releases for row in cleared),
-        removed=[(row.page_id, True) for row in cleared if row.action == "drop" and row.page_id is not None],
-        slugs=slugs,
-        ledger=[LedgerRow(path=row.path) for row in cleared if row.action == "forget"],
-    )
+def _clear(row: ToClear) -> Batch:
+    if row.releases:
+        slug = provisional_slug(row.old_path or row.path)
+        return Batch(items=0, slugs=[SlugRow(page_id=row.page_id, path=row.path, slug=slug, release=True)])
+    if row.action == "drop" and row.page_id is not None:
+        return Batch(items=1, removed=[(row.page_id, True)])
+    return Batch(items=1, ledger=[LedgerRow(path=row.path)])
 
 
-async def _read(blobs: BlobReader, items: list[ToWrite]) -> list[bytes | None]:
-    return await blobs.read([item.blob for item in items if item.action == "write"])
-
-
-async def _derive(carrier: Carrier, items: list[ToWrite], blobs: list[bytes | None]) -> Batch:
+async def _derive(carrier: Carrier, items: list[ToWrite], blobs: list[bytes | None]) -> Pieces:
     writes = [item for item in items if item.action == "write"]
-    whole = [(item.path, blob) for item, blob in zip(writes, blobs, strict=True) if blob is not None]
-    derived = iter(await carrier.derivers.derive(whole, in_processes=carrier.in_processes) if whole else [])
-    outcomes = [next(derived) if blob is not None else _MISSING for blob in blobs]
-    new = sum(item.page_id is None and isinstance(out, PageContent) for item, out in zip(writes, outcomes, strict=True))
+    whole = [(item, blob) for item, blob in zip(writes, blobs, strict=True) if blob is not None]
+    carrier.missing.extend(item.path for item, blob in zip(writes, blobs, strict=True) if blob is None)
+    derived: list[Derived] = []
+    if whole:
+        pairs = [(item.path, blob) for item, blob in whole]
+        derived = await carrier.derivers.derive(pairs, in_processes=carrier.in_processes)
+    outcomes = list(zip((item for item, _ in whole), derived, strict=True))
+    new = sum(item.page_id is None and isinstance(outcome, PageContent) for item, outcome in outcomes)
     ids = iter(await draw_page_ids(carrier.pool, new) if new else [])
-    return _compose(items, zip(writes, outcomes, strict=True), ids)
-
-
-_MISSING = Refused(Reason.UNREADABLE, "the repository does not have this blob: it is incomplete or damaged")
-
-
-def _compose(items: list[ToWrite], outcomes: Iterable[tuple[ToWrite, Derived]], ids: Iterator[int]) -> Batch:
-    pages: list[PageRow] = []
-    ledger: list[LedgerRow] = []
-    removed: list[tuple[int, bool]] = []
-    for item, outcome in outcomes:
-        match outcome:
-            case PageContent():
-                pages.append(_page(item, outcome, ids))
-                ledger += [LedgerRow(path=item.path)] if item.is_noted else []
-            case Refused(reason, detail):
-                ledger.append(_entry(item, reason, detail))
-                removed += [(item.page_id, False)] if item.page_id is not None else []
-    for item in items:
-        if item.action == "record":
-            reason = Reason(item.reason or Reason.UNREADABLE)
-            ledger.append(_entry(item, reason, _DETAILS.get(reason, "")))
-            removed += [(item.page_id, False)] if item.page_id is not None else []
-    slugs = [
-        SlugRow(page_id=item.page_id, path=item.path, slug=item.slug or "", release=False)
-        for item in items
-        if item.action == "reslug"
+    return [_piece(item, outcome, ids) for item, outcome in outcomes] + [
+        _noted(item) for item in items if item.action != "write"
     ]
-    return Batch(items=len(items), removed=removed, slugs=slugs, pages=pages, ledger=ledger)
+
+
+def _piece(item: ToWrite, outcome: Derived, ids: Iterator[int]) -> Batch:
+    """What is written of one path that was read."""
+    match outcome:
+        case PageContent():
+            cleared = [LedgerRow(path=item.path)] if item.is_noted else []
+            return Batch(items=1, pages=[_page(item, outcome, ids)], ledger=cleared)
+        case Refused(reason, detail):
+            return _refused(item, reason, detail)
+
+
+def _noted(item: ToWrite) -> Batch:
+    """What is written of one path that was not read."""
+    if item.action == "reslug":
+        return Batch(
+            items=1, slugs=[SlugRow(page_id=item.page_id, path=item.path, slug=item.slug or "", release=False)]
+        )
+    reason = Reason(item.reason or "")
+    return _refused(item, reason, _DETAILS[reason])
+
+
+def _refused(item: ToWrite, reason: Reason, detail: str) -> Batch:
+    removed = [(item.page_id, False)] if item.page_id is not None else []
+    return Batch(items=1, removed=removed, ledger=[_entry(item, reason, detail)])
+
+
+def _incomplete(missing: list[bytes]) -> GitError:
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return GitError(
+        f"the repository lacks the contents of {display(missing[0])}{more}: it is damaged or a partial clone",
+        hint="see what git says: git fsck; fetch what a partial clone lacks: git fetch --refetch --no-filter",
+    )
 
 
 _DETAILS = {

@@ -40,7 +40,8 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
 
 async def bound(conn: Connection, limit: timedelta) -> None:
     """Let nothing of the transaction hold up a successor for longer than `limit` from here on."""
-    await conn.execute(SQL["bound"], {"limit": f"{int(limit.total_seconds() * 1000)}ms"})
+    ms = int(limit.total_seconds() * 1000)
+    await conn.execute(SQL["bound"], {"limit": f"{ms}ms", "lock_limit": f"{ms // 2}ms"})
 
 
 @dataclass(slots=True)

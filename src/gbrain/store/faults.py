@@ -17,3 +17,11 @@ MET_A_LOCK = (codes.DeadlockDetected, codes.LockNotAvailable)
 
 DISK_FULL = (codes.DiskFull,)
 """The server has no room for what it was to write."""
+
+TOOK_TOO_LONG = (codes.QueryCanceled,)
+"""A statement did not end within its bound: less at once may."""
+
+
+def message(error: BaseException) -> str:
+    """What the server said was wrong, without the statement it quotes; the whole error where no server spoke."""
+    return (error.diag.message_primary if isinstance(error, Error) else None) or str(error)

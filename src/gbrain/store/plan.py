@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
 from gbrain.domain.plan import StoredEntry, StoredPage
-from gbrain.store.connection import Pool
+from gbrain.store.connection import Pool, answering
 from gbrain.store.statements import statements
 
 SQL = statements("plan")
@@ -21,11 +21,11 @@ class Member(NamedTuple):
     slug: str
 
 
-async def stored_pages(pool: Pool, source_id: str) -> AsyncIterator[list[StoredPage]]:
+async def stored_pages(pool: Pool, source_id: str) -> AsyncGenerator[list[StoredPage], None]:
     """All pages of a source in byte order of path. No connection is held between pieces."""
     after: bytes | None = b""
     while after is not None:
-        async with pool.connection() as conn:
+        async with answering(pool) as conn:
             values = {"source": source_id, "after": after, "limit": PIECE}
             rows = await (await conn.execute(SQL["pages_after"], values, binary=True)).fetchall()
         if rows:
@@ -33,11 +33,11 @@ async def stored_pages(pool: Pool, source_id: str) -> AsyncIterator[list[StoredP
         after = rows[-1][0] if len(rows) == PIECE else None
 
 
-async def stored_entries(pool: Pool, source_id: str) -> AsyncIterator[list[StoredEntry]]:
+async def stored_entries(pool: Pool, source_id: str) -> AsyncGenerator[list[StoredEntry], None]:
     """All ledger rows of a source in byte order of path."""
     after: bytes | None = b""
     while after is not None:
-        async with pool.connection() as conn:
+        async with answering(pool) as conn:
             values = {"source": source_id, "after": after, "limit": PIECE}
             rows = await (await conn.execute(SQL["entries_after"], values, binary=True)).fetchall()
         if rows:
@@ -48,7 +48,7 @@ async def stored_entries(pool: Pool, source_id: str) -> AsyncIterator[list[Store
 async def stored_at(pool: Pool, source_id: str, paths: Sequence[bytes]) -> tuple[list[StoredPage], list[StoredEntry]]:
     """The pages and ledger rows of the given paths."""
     values = {"source": source_id, "paths": list(paths)}
-    async with pool.connection() as conn:
+    async with answering(pool) as conn:
         pages = await (await conn.execute(SQL["pages_at"], values, binary=True)).fetchall()
         entries = await (await conn.execute(SQL["entries_at"], values, binary=True)).fetchall()
     return [StoredPage(*row) for row in pages], [StoredEntry(*row) for row in entries]
@@ -56,13 +56,22 @@ async def stored_at(pool: Pool, source_id: str, paths: Sequence[bytes]) -> tuple
 
 async def group_members(pool: Pool, source_id: str, bases: Sequence[str]) -> list[Member]:
     """Every stored path whose slug belongs to one of the groups."""
-    async with pool.connection() as conn:
+    async with answering(pool) as conn:
         values = {"source": source_id, "bases": list(bases)}
         rows = await (await conn.execute(SQL["group_members"], values)).fetchall()
     return [Member(*row) for row in rows]
 
 
+async def stored_rows(pool: Pool, page_ids: Sequence[int]) -> dict[int, int]:
+    """How many chunks and links some pages have together, by page."""
+    if not page_ids:
+        return {}
+    async with answering(pool) as conn:
+        rows = await (await conn.execute(SQL["stored_rows"], {"pages": list(page_ids)})).fetchall()
+    return {page_id: int(count) for page_id, count in rows}
+
+
 async def draw_page_ids(pool: Pool, count: int) -> list[int]:
     """Fresh ids for pages that are new."""
-    async with pool.connection() as conn:
+    async with answering(pool) as conn:
         return [row[0] for row in await (await conn.execute(SQL["new_page_ids"], {"count": count})).fetchall()]

@@ -69,9 +69,10 @@ JOIN gbrain.ledger AS l
   ON l.source_id = %(source)s AND substr(l.path, 1, 1000) = substr(wanted.path, 1, 1000)
  AND sha256(l.path) = sha256(wanted.path)
 
--- From here to the commit nothing of this transaction may hold up a successor for longer than this.
+-- From here to the commit nothing of this transaction may hold up a successor for longer than this. A lock is waited
+-- for half as long, so that the server says which of the two it was.
 -- name: bound
-SELECT set_config('lock_timeout', %(limit)s, true), set_config('statement_timeout', %(limit)s, true),
+SELECT set_config('lock_timeout', %(lock_limit)s, true), set_config('statement_timeout', %(limit)s, true),
        set_config('idle_in_transaction_session_timeout', %(limit)s, true)
 
 -- The texts that places about to go or to change stand on: they may be loose afterwards.

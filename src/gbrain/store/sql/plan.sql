@@ -48,6 +48,16 @@ CROSS JOIN LATERAL (
     WHERE l.source_id = %(source)s AND l.slug >= wanted.base || '~' AND l.slug < wanted.base || chr(127)
 ) AS member
 
+-- How many rows hang on some pages: what deleting or comparing them will touch.
+-- name: stored_rows
+SELECT page_id, sum(count)
+FROM (
+    SELECT page_id, count(*) FROM gbrain.chunks WHERE page_id = ANY(%(pages)s) GROUP BY page_id
+    UNION ALL
+    SELECT page_id, count(*) FROM gbrain.links WHERE page_id = ANY(%(pages)s) GROUP BY page_id
+) AS counted
+GROUP BY page_id
+
 -- Fresh ids for new pages.
 -- name: new_page_ids
 SELECT nextval(pg_get_serial_sequence('gbrain.pages', 'id')) FROM generate_series(1, %(count)s)
