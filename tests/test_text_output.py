@@ -67,7 +67,7 @@ def test_names_cannot_break_the_lines_of_any_listing(brain: BrainCommand, inside
         (("sources", "list"), 0, 1),
         (("sources", "failures"), 0, 1),
         (("sources", "status"), 0, 2),
-        (("sources", "verify", "wiki"), 1, 2),
+        (("sources", "verify", "wiki"), 1, 3),
         (("sources", "show", "wiki"), 0, 11),
         (("sources", "remove", "wiki", "--dry-run"), 0, 1),
     ):

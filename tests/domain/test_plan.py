@@ -39,6 +39,7 @@ _noted = st.builds(
     mode=_modes,
     fingerprint=_fingerprints,
     slug=st.none() | st.just("s"),
+    state=st.sampled_from(["skipped", "open", "acknowledged"]),
 )
 _rules = st.builds(
     Rules,
@@ -78,7 +79,7 @@ def carried_out(decision: Decision | None, row: Row, rules: Rules, *, refused: b
         case Write(written) if not refused:
             return entry, StoredPage(written.path, 7, written.blob, rules.fingerprint, "s"), None
         case Write(written) | Record(written):
-            return entry, None, StoredEntry(written.path, written.blob, written.mode, rules.fingerprint, "s")
+            return entry, None, StoredEntry(written.path, written.blob, written.mode, rules.fingerprint, "s", "open")
         case Drop():
             return entry, None, noted
         case Forget():
@@ -131,13 +132,29 @@ def test_an_equal_blob_under_todays_fingerprint_is_left_alone_unless_all_is_aske
 
 
 @given(triples(of_tree=True, stored="noted"), _rules)
-def test_what_could_not_be_taken_in_is_tried_again_when_blob_mode_or_fingerprint_change(row: Row, rules: Rules) -> None:
+def test_what_has_no_page_is_tried_again_when_something_changed_or_all_is_asked_for(row: Row, rules: Rules) -> None:
     entry, _, noted = row
     assert entry is not None
     assert noted is not None
     assume(entry.mode not in _FILES or rules.wanted(entry.path))
     is_same = (noted.blob, noted.mode, noted.fingerprint) == (entry.blob, entry.mode, _TODAY)
-    assert (decide(*row, rules) is None) == is_same
+    is_tried_anyway = rules.full and noted.state != "acknowledged"
+    assert (decide(*row, rules) is None) == (is_same and not is_tried_anyway)
+
+
+@given(_entries, _pages, _noted, _rules)
+def test_a_page_beside_a_ledger_row_is_settled_by_what_the_blob_says(
+    entry: TreeEntry, page: StoredPage, noted: StoredEntry, rules: Rules
+) -> None:
+    entry, page, noted = (row._replace(path=b"a.md") for row in (entry, page, noted))
+    assume(entry.mode in _FILES)
+    assert decide(None, page, noted, rules) == Drop(page, noted)
+    if not rules.wanted(entry.path):
+        assert decide(entry, page, noted, rules) == Drop(page, noted)
+    elif entry.size_bytes > MAX_BLOB_BYTES:
+        assert decide(entry, page, noted, rules) == Record(entry, Reason.TOO_LARGE, page, noted)
+    else:
+        assert decide(entry, page, noted, rules) == Write(entry, page, noted)
 
 
 @given(

@@ -48,11 +48,12 @@ def reach_database(settings: Settings, say: Callable[[str], None]) -> Iterator[s
 
 @asynccontextmanager
 async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> AsyncIterator[Brain]:
-    """The brain over an open database, created or migrated where it must be, with a pool of `connections`."""
+    """The brain over an open database, created or migrated where it must be, with a pool of `connections` at most."""
     direct = settings.direct_database_url or conninfo
     ran_out_of_room = watch_room(settings.home) if not settings.database_url else lambda: False
     gone_after_s = SERVED_GONE_AFTER_S if settings.database_url else EMBEDDED_GONE_AFTER_S
-    async with open_pool(conninfo, size=connections, gone_after_s=gone_after_s) as pool:
+    size = min(connections, settings.max_connections or connections)
+    async with open_pool(conninfo, size=size, gone_after_s=gone_after_s) as pool:
         try:
             await _migrate(direct)
             yield Brain(

@@ -28,6 +28,7 @@ class Settings:
     lease_term: timedelta = timedelta(seconds=30)
     fetch_stall: timedelta = timedelta(seconds=60)
     allow_private_hosts: bool = False
+    max_connections: int | None = None
 
 
 def read_settings(environ: Mapping[str, str], *, home: Path | None = None, database_url: str | None = None) -> Settings:
@@ -137,6 +138,14 @@ SETTINGS = (
         parse=_boolean,
         default="false",
         meaning="Whether remotes may lie on private and loopback addresses, and be reached by plain http.",
+    ),
+    Setting(
+        key="max_connections",
+        variable=None,
+        in_file=True,
+        parse=positive_int,
+        default="what the server grants",
+        meaning="How many connections to the database a process may have. A sync needs 3.",
     ),
 )
 """Every setting, in the order in which the reference lists them."""

@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gbrain.app.brain import Brain
-from gbrain.domain.events import Event
+from gbrain.domain.events import Event, ParallelLowered
 from gbrain.domain.outcome import Code, Result
-from gbrain.domain.parallelism import resolve_parallel
+from gbrain.domain.parallelism import RENEWALS_AND_REST, lowered, resolve_parallel
 from gbrain.domain.source import Source
 from gbrain.domain.steps import Probe, no_probe
 from gbrain.errors import DiskFull
 from gbrain.machine.process import machine_id, this_process
 from gbrain.postgres.pool import Connection, connect
 from gbrain.services import registry
+from gbrain.services.budget import narrowest
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import Derivers
-from gbrain.services.leasing import LeaseKeeper
+from gbrain.services.leasing import LeaseKeeper, term_in_force
 from gbrain.services.sync_all import sync_all
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ async def run_sync(
 ) -> Synced:
     """Bring the chosen sources up to date.
 
-    Raises NotFound and UsageError where no source is meant, and DiskFull where nothing at all could be written.
+    Raises NotFound and UsageError where no source is meant, DatabaseUnusable where there are too few connections, and
+    DiskFull where nothing at all could be written.
     """
     async with brain.pool.connection() as conn:
         states = await registry.all_sources(conn)
     chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
     taking_part = sum(source.enabled and source.host_id in (None, machine_id()) for source in chosen)
-    width = resolve_parallel(sources=taking_part, workers=workers, parallel=parallel)
+    width = await _within_budget(brain, resolve_parallel(sources=taking_part, workers=workers, parallel=parallel), emit)
     counting = _Counting(brain)
     slots = Slots(fetch=asyncio.Semaphore(fetch_slots), write=asyncio.Semaphore(width))
     async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
@@ -90,6 +92,16 @@ async def run_verify(
     return [task.result() for task in tasks], stray.result()
 
 
+async def _within_budget(brain: Brain, width: int, emit: Callable[[Event], None]) -> int:
+    """As many write slots as there are connections for, and a pool of just the size for them."""
+    limit = await narrowest(brain.pool, own=brain.settings.max_connections, wanted=width + RENEWALS_AND_REST)
+    fitting = lowered(width, limit)
+    if limit is not None and fitting < width:
+        emit(ParallelLowered(before=width, after=fitting, limit=limit))
+    await brain.pool.resize(0, fitting + RENEWALS_AND_REST - 1)
+    return fitting
+
+
 @asynccontextmanager
 async def _context(
     brain: Brain,
@@ -100,11 +112,13 @@ async def _context(
     probe: Probe = no_probe,
     use_fast_path: bool = True,
 ) -> AsyncIterator[SyncContext]:
+    has_way_round = brain.is_embedded or brain.settings.direct_database_url is not None
+    term = await term_in_force(brain.pool, brain.settings.lease_term, has_way_round=has_way_round)
     derivers = Derivers(workers or max(1, min(os.cpu_count() or 1, 8)))
     try:
         yield SyncContext(
             pool=brain.pool,
-            keeper=LeaseKeeper(connect=counting.connect, me=this_process(), term=brain.settings.lease_term),
+            keeper=LeaseKeeper(connect=counting.connect, me=this_process(), term=term),
             derivers=derivers,
             mirrors=brain.settings.home / "mirrors",
             machine_id=machine_id(),

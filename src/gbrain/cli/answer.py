@@ -59,6 +59,8 @@ def instant(moment: datetime | None) -> str | None:
 
 
 def _write(data: bytes) -> None:
+    if sys.stdout is None:
+        raise CouldNotRun("there is no standard output to write to", hint="open it, or send it to a file")
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import click
@@ -64,6 +67,7 @@ _INTERRUPTED = 130
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every way out leads through here."""
     as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
         if code == _INTERRUPTED:
@@ -88,8 +92,13 @@ def run(arguments: list[str]) -> int:
         return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
 
 
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
 def _fail(exit_code: int, code: str, message: str, hint: str | None, *, as_json: bool) -> int:
     tell_error(message, hint)
     if as_json:
-        put_error_document(code, message, hint)
+        with contextlib.suppress(GbrainError):
+            put_error_document(code, message, hint)
     return exit_code

@@ -11,7 +11,7 @@ import typer
 from gbrain.app.brain import Brain
 from gbrain.cli.answer import instant, presentable, put, put_document
 from gbrain.cli.numbers import positive
-from gbrain.cli.state import globals_of, settings_of, with_brain
+from gbrain.cli.state import globals_of, here, settings_of, with_brain
 from gbrain.domain.durations import parse_duration
 from gbrain.domain.health import Health
 from gbrain.domain.paths import display
@@ -178,7 +178,7 @@ def verify(
     named = settings_of(context).source if source_id is None else source_id
 
     async def work(brain: Brain) -> tuple[list[Report], dict[str, int]]:
-        return await run_verify(brain, named=named, here=Path.cwd(), all_sources=all_sources, sample=pages)
+        return await run_verify(brain, named=named, here=here(), all_sources=all_sources, sample=pages)
 
     reports, stray = with_brain(context, work, connections=5)
     if as_json:

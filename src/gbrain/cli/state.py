@@ -42,6 +42,14 @@ def settings_of(context: typer.Context) -> Settings:
     return read_settings(os.environ, home=flags.home, database_url=flags.database_url)
 
 
+def here() -> Path:
+    """The current folder; the root where it is gone, which no source is registered around."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
 def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]], *, connections: int = 1) -> Answer:
     """Open the brain, run the work on it, close it; interruption and termination cancel the work cleanly."""
     settings = settings_of(context)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gbrain.app.brain import Brain
-from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.answer import presentable, put, put_document, tell
 from gbrain.cli.numbers import positive
-from gbrain.cli.state import settings_of, with_brain
-from gbrain.domain.events import Event, Finished
+from gbrain.cli.state import globals_of, here, settings_of, with_brain
+from gbrain.domain.events import Event, Finished, ParallelLowered
 from gbrain.domain.outcome import Result, Status, SyncStatus, exit_code
-from gbrain.domain.parallelism import DEFAULT_WRITERS
-from gbrain.errors import UsageError
+from gbrain.domain.parallelism import DEFAULT_WRITERS, RENEWALS_AND_REST
+from gbrain.errors import CouldNotRun, UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.syncing import Synced
@@ -52,21 +51,34 @@ def sync(
     options = SyncOptions(full=full, pull=not no_pull)
     started = time.monotonic()
 
+    unwritable: list[CouldNotRun] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, ParallelLowered) and not globals_of(context).quiet:
+            tell(_lowered(event))
+        elif isinstance(event, Finished) and not as_json and not unwritable:
+            try:
+                _print(event.result)
+            except CouldNotRun as error:
+                unwritable.append(error)
+
     async def work(brain: Brain) -> Synced:
         return await run_sync(
             brain,
             options,
             named=named,
-            here=Path.cwd(),
+            here=here(),
             all_sources=all_sources,
             parallel=asked,
             workers=width,
             fetch_slots=slots,
-            emit=_ignore if as_json else _print_event,
+            emit=emit,
         )
 
     connections = (asked if asked is not None else min(width or DEFAULT_WRITERS, DEFAULT_WRITERS)) + 1
     synced = with_brain(context, work, connections=connections)
+    if unwritable:
+        raise unwritable[0]
     elapsed = timedelta(seconds=time.monotonic() - started)
     if as_json:
         put_document(_document(synced, elapsed))
@@ -75,14 +87,14 @@ def sync(
     return exit_code(synced.results, all_sources=all_sources)
 
 
-def _ignore(event: Event) -> None:
-    """Under --json only the document speaks."""
+def _lowered(event: ParallelLowered) -> str:
+    needed = f"it takes {event.before + RENEWALS_AND_REST} connections"
+    return f"--parallel lowered from {event.before} to {event.after}: {needed}, and {event.limit}"
 
 
-def _print_event(event: Event) -> None:
-    if isinstance(event, Finished):
-        for line in _lines(event.result):
-            put(f"[{event.result.source_id}] {presentable(line)}")
+def _print(result: Result) -> None:
+    for line in _lines(result):
+        put(f"[{result.source_id}] {presentable(line)}")
 
 
 def _lines(result: Result) -> list[str]:

@@ -18,9 +18,11 @@ def render(reports: list[Report], stray: dict[str, int]) -> None:
             put(f"[{report.source_id}] {_line(finding)}")
         if report.findings_count > len(report.findings):
             put(f"[{report.source_id}] and {report.findings_count - len(report.findings)} more")
+        if report.findings_count and not report.cannot and report.hint:
+            put(f"[{report.source_id}] mend it with: {report.hint}")
     for table, rows in stray.items():
         if rows:
-            put(f"{rows} rows of {table} belong to nothing")
+            put(f"{rows} rows of {table} belong to nothing; {_STRAY[table]}")
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -42,8 +44,13 @@ def document(report: Report) -> dict[str, Any]:
             for finding in report.findings
         ],
         "error": presentable(cannot.message) if cannot else None,
-        "hint": presentable(cannot.hint) if cannot else None,
+        "hint": presentable(report.hint) if report.hint else None,
     }
+
+
+_NO_PAGE = "mend it with: gbrain sync --all --full"
+_NO_SOURCE = "their source is not registered"
+_STRAY = {"chunks": _NO_PAGE, "links": _NO_PAGE, "pages": _NO_SOURCE, "texts": _NO_SOURCE, "ledger": _NO_SOURCE}
 
 
 def _summary(report: Report) -> str:

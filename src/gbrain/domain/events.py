@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gbrain.domain.outcome import Result
+from gbrain.domain.parallelism import Limit
 from gbrain.domain.steps import Phase
 
 
@@ -33,4 +34,13 @@ class Finished:
     result: Result
 
 
-Event = PhaseEntered | Progressed | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelLowered:
+    """Fewer sources write at once than were to: there are not enough connections."""
+
+    before: int
+    after: int
+    limit: Limit
+
+
+Event = PhaseEntered | Progressed | Finished | ParallelLowered

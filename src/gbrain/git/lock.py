@@ -36,14 +36,34 @@ async def held(path: Path, *, patience: timedelta) -> AsyncIterator[Lock]:
     Waits for as long as its holder moves; raises `LockStuck` when it has not for `patience`. The kernel lets go of it
     when this process ends, however it ends; children do not inherit it.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = await _opened(path, patience.total_seconds())
     try:
-        await _take(descriptor, patience.total_seconds())
         lock = Lock(descriptor)
         lock.touch()
         yield lock
     finally:
         os.close(descriptor)
+
+
+async def _opened(path: Path, patience_s: float) -> int:
+    """A descriptor of the file that is there once it is locked: its last holder may have removed it with the mirror."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            await _take(descriptor, patience_s)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 async def _take(descriptor: int, patience_s: float) -> None:

@@ -36,7 +36,7 @@ class Mirror:
 
     @property
     def lock(self) -> Path:
-        """The file that is locked while the mirror changes; it outlives the mirror."""
+        """The file that is locked while the mirror changes; it outlives a mirror that is made anew."""
         return self.folder.with_suffix(".lock")
 
     @property

@@ -45,7 +45,7 @@ class Repository:
         async with contextlib.aclosing(self._records(arguments, LIST_LENGTH)) as lists:
             async for records in lists:
                 entries = parse.tree_entries(records)
-                last = _last_in_order(last, entries, tree)
+                last = _last_in_order(last, [entry.path for entry in entries], tree)
                 yield entries
 
     async def diff_trees(self, old: str, new: str) -> AsyncGenerator[list[TreeChange], None]:
@@ -53,8 +53,11 @@ class Repository:
         options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--ignore-submodules=none")
         arguments = ("diff-tree", *options, _checked(old), _checked(new))
         async with contextlib.aclosing(self._records(arguments, 2 * LIST_LENGTH)) as lists:
+            last = b""
             async for fields in lists:
-                yield parse.tree_changes(fields)
+                changes = parse.tree_changes(fields)
+                last = _last_in_order(last, [change.path for change in changes], new)
+                yield changes
 
     async def has_tree(self, tree: str) -> bool:
         """True where the tree object itself is there and can be read."""
@@ -129,8 +132,8 @@ async def _check_end(process: Process, arguments: Sequence[str]) -> None:
         raise stopped_answering(arguments, DEADLINE_S) from None
 
 
-def _last_in_order(last: bytes, entries: Sequence[TreeEntry], tree: str) -> bytes:
-    paths = [last, *(entry.path for entry in entries)]
+def _last_in_order(last: bytes, entries: Sequence[bytes], tree: str) -> bytes:
+    paths = [last, *entries]
     if not all(map(operator.lt, paths, paths[1:])):
         raise GitError(f"tree {tree} has entries out of order", hint="run `git fsck` in the repository")
     return paths[-1]

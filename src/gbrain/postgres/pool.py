@@ -67,11 +67,13 @@ async def connect(conninfo: str) -> Connection:
 
 def unusable(error: Error | PoolTimeout) -> DatabaseUnusable:
     """The error a person can act on, for a database that does not answer or refuses."""
-    text = str(error).strip().splitlines()
-    return DatabaseUnusable(
-        f"cannot use the database: {text[0] if text else 'no answer'}",
-        hint="check that the server runs and that the URL, the role and its password file are right",
-    )
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else "no answer"
+    hint = "check that the server runs and that the URL, the role and its password file are right"
+    # libpq gives no SQLSTATE for a connection that was refused: only words tell.
+    if any(words in text for words in ("too many c", "remaining connection slots")):
+        hint = "end other clients of the database, or raise its limit of connections"
+    return DatabaseUnusable(f"cannot use the database: {text}", hint=hint)
 
 
 def _with_defaults(conninfo: str) -> str:
@@ -87,5 +89,5 @@ def _parsed(conninfo: str) -> Mapping[str, Any]:
     except ProgrammingError:
         # libpq's complaint quotes what it could not read: that may be the password.
         raise UsageError(
-            "the database URL cannot be understood", hint="give one such as postgresql://ROLE@HOST:5432/DATABASE"
+            "the database URL cannot be understood", hint="give one such as postgresql://HOST:5432/DATABASE?user=ROLE"
         ) from None

@@ -8,6 +8,7 @@ stay: no lease covers them, so nobody may say that they are not being written.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from gbrain.domain.outcome import Counts
 from gbrain.services.writing import retried
@@ -22,10 +23,10 @@ async def mend(pool: Pool, writer: Writer, report: Callable[[Counts], None]) -> 
     Where the run ends after any of them, what it took away is made anew by the next run, full or not.
     """
     while places := await mending.stray_places(pool, writer.source_id):
-        await retried(pool, writer, lambda conn, keys=places: mending.drop_places(conn, writer, keys))
+        await retried(pool, writer, partial(mending.drop_places, writer=writer, keys=places))
     while links := await mending.stray_links(pool):
-        await retried(pool, writer, lambda conn, keys=links: mending.drop_links(conn, writer, keys))
+        await retried(pool, writer, partial(mending.drop_links, writer=writer, keys=links))
     async for texts in mending.wrong_texts(pool, writer.source_id):
-        report(await retried(pool, writer, lambda conn, ids=texts: mending.drop_texts(conn, writer, ids)))
+        report(await retried(pool, writer, partial(mending.drop_texts, writer=writer, texts=texts)))
     if (counts := await mending.wrong_counts(pool, writer.source_id)) is not None:
-        await retried(pool, writer, lambda conn: mending.recount(conn, writer, counts))
+        await retried(pool, writer, partial(mending.recount, writer=writer, counts=counts))

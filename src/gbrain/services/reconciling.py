@@ -15,6 +15,7 @@ from gbrain.git.blobs import BlobReader
 from gbrain.git.repository import Repository
 from gbrain.services.context import SyncContext
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
+from gbrain.services.mending import mend
 from gbrain.services.planning import plan_changes, plan_whole
 from gbrain.services.writing import Carrier, carry_out, write_move
 from gbrain.spool.spool import Spool
@@ -25,8 +26,8 @@ from gbrain.store.rows import Move, Writer
 class Reconciliation:
     """What is to be made equal, and whom to tell.
 
-    `full` derives every page again. `enter` is told of each phase with its total, `report` of each commit with its
-    counts, how many items it held, and the total.
+    `full` mends what no plan touches and derives every page again. `enter` is told of each phase with its total,
+    `report` of each commit with its counts, how many items it held, and the total; `count` of commits before the plan.
     """
 
     context: SyncContext
@@ -37,6 +38,7 @@ class Reconciliation:
     full: bool
     enter: Callable[[Phase, int | None], Awaitable[None]]
     report: Callable[[Counts, int, int], None]
+    count: Callable[[Counts], None]
 
 
 async def reconcile(work: Reconciliation) -> None:
@@ -47,6 +49,8 @@ async def reconcile(work: Reconciliation) -> None:
         await write_move(work.context.pool, work.writer, work.move)
         return
     await work.enter(Phase.PLAN, None)
+    if work.full:
+        await mend(work.context.pool, work.writer, work.count)
     with Spool() as spool:
         async with work.repository.blobs() as blobs:
             await _plan(spool, work, blobs)

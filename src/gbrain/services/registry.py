@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from gbrain import logs
 from gbrain.domain.locations import UrlLocation, UrlRefused, parse_url
 from gbrain.domain.source import ID_RULE, Source, SourceState, Strategy, is_source_id
 from gbrain.errors import NotFound, UsageError
 from gbrain.git.checkout import read_head
-from gbrain.git.mirror import mirror_of
+from gbrain.git.forgetting import forget
 from gbrain.git.problems import Problem
 from gbrain.git.repository import Repository
 from gbrain.git.version import git_version
@@ -84,12 +84,12 @@ async def weigh(conn: Connection, source_id: str) -> Weight:
 
 
 async def remove_source(conn: Connection, source_id: str, mirrors: Path) -> None:
-    """Delete the source, all that was derived from it, and its mirror when no other source uses it."""
-    state = await existing(conn, source_id)
+    """Delete the source, all that was derived from it, and what the mirrors hold for nobody but it."""
+    url = (await existing(conn, source_id)).source.url
     await sources.remove(conn, source_id)
-    url = state.source.url
-    if url is not None and url not in {other.source.url for other in await sources.all_sources(conn)}:
-        shutil.rmtree(mirror_of(mirrors, url).folder, ignore_errors=True)
+    is_shared = url in {other.source.url for other in await sources.all_sources(conn)}
+    for folder in await forget(mirrors, source_id, url=None if is_shared else url):
+        logs.warning("a mirror still holds what the source fetched", source=source_id, mirror=str(folder))
 
 
 async def failures(conn: Connection, source_id: str | None) -> list[Failure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gbrain.chunking.kinds import kind_of
@@ -53,6 +53,13 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     cannot: Trouble | None = None
 
+    @property
+    def hint(self) -> str | None:
+        """What to do about it; None where nothing is wrong."""
+        if self.cannot is not None:
+            return self.cannot.hint
+        return f"gbrain sync --source {self.source_id} --full" if self.findings_count else None
+
     def note(self, findings: Iterator[Finding] | Sequence[Finding]) -> None:
         """Count the findings, and keep the first of them."""
         for finding in findings:
@@ -62,7 +69,12 @@ class Report:
 
 
 class CannotVerify(Exception):
-    """There is nothing to hold the rows against."""
+    """There is nothing to hold the rows against. `code` and `hint` are None where a sync is all it takes."""
+
+    def __init__(self, why: str, *, code: Code | None = None, hint: str | None = None) -> None:
+        super().__init__(f"cannot verify: {why}")
+        self.code = code
+        self.hint = hint
 
 
 async def verify_source(context: SyncContext, source: Source, *, sample: int | None) -> Report:
@@ -71,7 +83,8 @@ async def verify_source(context: SyncContext, source: Source, *, sample: int | N
     try:
         await _verify(context, source, report, sample)
     except CannotVerify as cannot:
-        report.cannot = _cannot(source.id, str(cannot))
+        hint = cannot.hint or f"gbrain sync --source {source.id}"
+        report.cannot = Trouble(code=cannot.code or Code.NO_COMMIT, message=str(cannot), hint=hint)
     except Exception as error:
         report.cannot = trouble_of(error, source.id, context.ran_out_of_room)
     return report
@@ -109,7 +122,8 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
     """The repository, if it still has the bookmark's tree and the rows are a whole run's."""
     source, bookmark = state.source, state.bookmark
     if source.path is not None and source.host_id != context.machine_id:
-        raise CannotVerify(f"its path belongs to another host ({source.host_name})")
+        hint = f"run this on {source.host_name}: gbrain sources verify {source.id}"
+        raise CannotVerify(f"its path belongs to another host ({source.host_name})", code=Code.OTHER_HOST, hint=hint)
     if not state.settled:
         raise CannotVerify("a run is half in: under way, or cut off")
     fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)
@@ -126,14 +140,14 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
         report=lambda progress: None,
     )
     if isinstance(acquired, Problem):
-        raise CannotVerify(f"its repository cannot be read: {acquired.message}")
+        raise CannotVerify(
+            f"its repository cannot be read: {acquired.message}",
+            code=Code(acquired.code),
+            hint=acquired.hint if acquired.code != "no_commit" else None,
+        )
     if not await acquired.repository.has_tree(bookmark.tree):
         raise CannotVerify(f"the repository no longer has commit {bookmark.commit[:10]} whole")
     return acquired.repository
-
-
-def _cannot(source_id: str, why: str) -> Trouble:
-    return Trouble(code=Code.NO_COMMIT, message=f"cannot verify: {why}", hint=f"gbrain sync --source {source_id}")
 
 
 def _chosen(items: int, sample: int | None) -> Callable[[int], bool]:
@@ -239,7 +253,7 @@ class _Checker:
             self._report.pages_derived += 1
 
 
-async def _pieces(spool: Spool) -> AsyncIterator[list[ToWrite]]:
+async def _pieces(spool: Spool) -> AsyncGenerator[list[ToWrite], None]:
     for piece in spool.writing(_PIECE):
         yield piece
 

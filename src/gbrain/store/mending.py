@@ -13,12 +13,14 @@ from gbrain.domain.outcome import Counts
 from gbrain.domain.steps import Step
 from gbrain.store import leases
 from gbrain.store.batch import bound, record_counts
-from gbrain.store.connection import Connection, Pool
+from gbrain.store.connection import Connection, Pool, answering
 from gbrain.store.rows import Writer
 from gbrain.store.statements import statements
 
 SQL = statements("mending")
 PIECE = 2000
+_TIMES = 10
+"""How much longer than others these questions may take: each looks at all that a source has."""
 
 Key = tuple[int, int]
 """The page and ordinal of a place or a link."""
@@ -35,14 +37,14 @@ class RightCounts(NamedTuple):
 
 async def stray_places(pool: Pool, source_id: str) -> list[Key]:
     """The first places that stand on no page; those of another source's texts are left to that one."""
-    async with pool.connection() as conn:
+    async with answering(pool, times=_TIMES) as conn:
         values = {"source": source_id, "limit": PIECE}
         return [(row[0], row[1]) for row in await (await conn.execute(SQL["stray_places"], values)).fetchall()]
 
 
 async def stray_links(pool: Pool) -> list[Key]:
     """The first links that stand on no page, whoever wrote them."""
-    async with pool.connection() as conn:
+    async with answering(pool, times=_TIMES) as conn:
         return [(row[0], row[1]) for row in await (await conn.execute(SQL["stray_links"], {"limit": PIECE})).fetchall()]
 
 
@@ -50,7 +52,7 @@ async def wrong_texts(pool: Pool, source_id: str) -> AsyncIterator[list[int]]:
     """The texts that must go, by id, a list for each piece of the source's texts that has any."""
     after: bytes | None = b""
     while after is not None:
-        async with pool.connection() as conn:
+        async with answering(pool, times=_TIMES) as conn:
             values = {"source": source_id, "after": after, "limit": PIECE}
             rows = await (await conn.execute(SQL["texts_after"], values, binary=True)).fetchall()
         if wrong := [row[0] for row in rows if row[2]]:
@@ -60,7 +62,7 @@ async def wrong_texts(pool: Pool, source_id: str) -> AsyncIterator[list[int]]:
 
 async def wrong_counts(pool: Pool, source_id: str) -> RightCounts | None:
     """What status should show instead of what it shows; None where that is right."""
-    async with pool.connection() as conn:
+    async with answering(pool, times=_TIMES) as conn:
         row = await (await conn.execute(SQL["count"], {"source": source_id})).fetchone()
     return RightCounts(*row) if row is not None else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ async def kept_counts(conn: Connection, source_id: str) -> KeptCounts:
     return KeptCounts(*(row or (0, 0, 0, 0)))
 
 
-async def pages(conn: Connection, source_id: str) -> AsyncIterator[list[FullPage]]:
+async def pages(conn: Connection, source_id: str) -> AsyncGenerator[list[FullPage], None]:
     """All pages in byte order of path."""
     after: bytes | None = b""
     while after is not None:
@@ -58,7 +58,7 @@ async def pages(conn: Connection, source_id: str) -> AsyncIterator[list[FullPage
         after = rows[-1][0] if len(rows) == PIECE else None
 
 
-async def entries(conn: Connection, source_id: str) -> AsyncIterator[list[FullEntry]]:
+async def entries(conn: Connection, source_id: str) -> AsyncGenerator[list[FullEntry], None]:
     """The ledger in byte order of path."""
     after: bytes | None = b""
     while after is not None:
