@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -85,7 +85,7 @@ _edit = st.one_of(
     st.tuples(st.just("link"), _name, _name),
     st.tuples(st.just("touch"), _which, st.none()),
 )
-_edits = st.lists(_edit, min_size=2, max_size=8)
+_edits = st.lists(_edit, min_size=3, max_size=8, unique=True)
 _back = st.integers(min_value=1, max_value=4)
 _strike = st.one_of(
     st.tuples(st.sampled_from([Step.STAGED, Step.PROVED, Step.MERGED, Step.COMMITTED]), st.integers(1, 6)),
@@ -123,7 +123,7 @@ class History(RuleBasedStateMachine):
             drop(self.world.server, database)
         shutil.rmtree(self.folder)
 
-    @initialize(edits=st.lists(_write, min_size=5, max_size=12))
+    @initialize(edits=st.lists(_write, min_size=6, max_size=12, unique_by=lambda edit: edit[1]))
     def begin(self, edits: list[tuple]) -> None:
         self._commit(edits)
 
@@ -315,9 +315,10 @@ def test_every_history_ends_in_the_rows_of_a_fresh_brain(
     run_state_machine_as_test(
         lambda: History(world),
         settings=settings(
-            max_examples=500 if _TORTURE else 8,
+            max_examples=500 if _TORTURE else 6,
             stateful_step_count=30 if _TORTURE else 8,
             derandomize=not _TORTURE,
+            phases=[Phase.generate, Phase.shrink] if _TORTURE else [Phase.generate],
             database=None,
             deadline=None,
             print_blob=True,

@@ -73,8 +73,6 @@ def _overtake_a_stopped_holder(
         stopped_at = time.monotonic()
         assert (where == "in COPY") == _is_in_copy(server, database)
         newer = repository.commit({"docs/guide.md": "# Guide\n\nAnother.\n", "new.md": "# New\n"})
-        attempt = brain.run("sync", "--source", "wiki", "--json", code=5)
-        assert attempt.sources()["wiki"]["error_code"] == "lease_held"
         poll(lambda: _has_synced(brain), "the successor writes", within_s=_TERM_S + 5)
         assert time.monotonic() - stopped_at < _TERM_S + 5
         untouched.run("sync", "--source", "wiki", "--json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from support.commands import BrainCommand
 from support.repositories import Repository
-from support.rows import differences, rows
 
 
 def test_a_first_sync_brings_every_page_in_and_the_next_finds_nothing_new(

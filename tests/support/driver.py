@@ -115,18 +115,18 @@ def striking(signal_number: int, at: Step, *, of: str | None, nth: int) -> Probe
 
 
 def stop_in_copy(nth: int) -> None:
-    """Have this process stop itself with the nth row of a batch, which the server awaits the rest of then."""
-    write_row = psycopg.AsyncCopy.write_row
+    """Have this process stop itself in the nth COPY, when the server has some of it and awaits the rest."""
+    write = psycopg.AsyncCopy.write
     left = nth
 
-    async def stopping(copy: Any, row: Any) -> None:
+    async def stopping(copy: Any, piece: Any) -> None:
         nonlocal left
-        await write_row(copy, row)
+        await write(copy, piece)
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    psycopg.AsyncCopy.write_row = stopping  # type: ignore[method-assign]
+    psycopg.AsyncCopy.write = stopping  # type: ignore[method-assign]
 
 
 def never_doubt() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,7 +22,7 @@ PIECE = 1000
 
 
 async def plan_whole(
-    spool: Spool, pool: Pool, source_id: str, entries: AsyncIterator[list[TreeEntry]], rules: Rules
+    spool: Spool, pool: Pool, source_id: str, entries: AsyncGenerator[list[TreeEntry], None], rules: Rules
 ) -> None:
     """Compare the whole tree with all rows of the source.
 
@@ -30,13 +31,14 @@ async def plan_whole(
     """
     rows = windows(entries, stored.stored_pages(pool, source_id), stored.stored_entries(pool, source_id))
     any_stored = False
-    async for tree, pages, noted in rows:
-        triples = align(tree, pages, noted)
-        spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
-        of_pages = [page.slug for _, page, _ in triples if page is not None]
-        of_ledger = [entry.slug for _, _, entry in triples if entry is not None and entry.slug]
-        any_stored = any_stored or bool(of_pages or of_ledger)
-        spool.doubt(of_ledger + [slug for slug in of_pages if "~" in slug])
+    async with aclosing(rows):
+        async for tree, pages, noted in rows:
+            triples = align(tree, pages, noted)
+            spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
+            of_pages = [page.slug for _, page, _ in triples if page is not None]
+            of_ledger = [entry.slug for _, _, entry in triples if entry is not None and entry.slug]
+            any_stored = any_stored or bool(of_pages or of_ledger)
+            spool.doubt(of_ledger + [slug for slug in of_pages if "~" in slug])
     await _settle(spool, pool, source_id, any_stored=any_stored)
 
 
@@ -44,24 +46,26 @@ async def plan_changes(
     spool: Spool,
     pool: Pool,
     source_id: str,
-    changes: AsyncIterator[list[TreeChange]],
+    changes: AsyncGenerator[list[TreeChange], None],
     rules: Rules,
     blobs: BlobReader,
 ) -> None:
     """Compare only the paths in which the bookmark's tree and the new one differ: for a settled source."""
-    async for piece in changes:
-        for some in _pieces(piece):
-            pages, entries = await stored.stored_at(pool, source_id, [change.path for change in some])
-            triples = align([change.after for change in some if change.after is not None], pages, entries)
-            spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
+    async with aclosing(changes):
+        async for piece in changes:
+            for some in _pieces(piece):
+                pages, entries = await stored.stored_at(pool, source_id, [change.path for change in some])
+                triples = align([change.after for change in some if change.after is not None], pages, entries)
+                spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
     await _ask_sizes(spool, blobs)
     await _settle(spool, pool, source_id, any_stored=True)
 
 
-async def plan_afresh(spool: Spool, entries: AsyncIterator[list[TreeEntry]], rules: Rules) -> None:
+async def plan_afresh(spool: Spool, entries: AsyncGenerator[list[TreeEntry], None], rules: Rules) -> None:
     """The plan for a brain that has nothing of the source yet: what a first sync would do."""
-    async for piece in entries:
-        spool.add(decision for entry in piece if (decision := decide(entry, None, None, rules)) is not None)
+    async with aclosing(entries):
+        async for piece in entries:
+            spool.add(decision for entry in piece if (decision := decide(entry, None, None, rules)) is not None)
     settle_newcomers(spool)
 
 

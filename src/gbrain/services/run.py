@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,13 +16,18 @@ from gbrain.domain.locations import PathLocation, UrlLocation
 from gbrain.domain.outcome import Code, Counts, Result, Status, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
-from gbrain.errors import LeaseLost
+from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
 from gbrain.git.problems import Problem
+from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.troubles import trouble_of
 from gbrain.store import faults, runs, sources
+from gbrain.store.connection import answering
 from gbrain.store.rows import Move, Writer
+
+_LAST_WORD_SECONDS = 5
+"""How long a run that was ended may take to say so; the next one says it otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,27 +48,40 @@ class Run:
     ) -> None:
         self._context, self._options, self._slots = context, options, slots
         self._lease, self._all_sources = lease, all_sources
+        self._state: SourceState | None = None
         self._counts = Counts()
         self._done = 0
 
     async def bring_in(self, source_id: str) -> Result:
         """Start from where the source stands now that nobody else moves it; its row, which is recorded too."""
-        async with self._context.pool.connection() as conn:
+        async with answering(self._context.pool) as conn:
             state = await sources.one(conn, source_id)
             if state is None:
                 raise LeaseLost(f"{source_id} was removed meanwhile", hint="gbrain sources list shows what there is")
             before = state.bookmark.commit if state.bookmark else None
             me = self._context.keeper.me
             self._run = await runs.begin(conn, source_id, self._lease, me, from_revision=before)
+        self._state = state
         outcome = await self._guarded(state)
         return await self._recorded(self._row(state, outcome), fresh=isinstance(outcome, _Brought) and outcome.fresh)
+
+    async def broke_off(self, trouble: Trouble) -> Result | None:
+        """The row of a run that was ended from without, recorded where there is time; None where it had not begun."""
+        if self._state is None:
+            return None
+        row = self._row(self._state, trouble)
+        try:
+            async with asyncio.timeout(_LAST_WORD_SECONDS):
+                return await self._recorded(row, fresh=False)
+        except TimeoutError:
+            return row
 
     async def _recorded(self, result: Result, *, fresh: bool) -> Result:
         """The row, put on record; where that fails it still counts what was committed."""
         try:
-            async with self._context.pool.connection() as conn:
+            async with answering(self._context.pool) as conn:
                 failures_open = await runs.finish(conn, self._run, result, fresh=fresh)
-        except faults.ANY as error:
+        except (*faults.ANY, DatabaseUnusable) as error:
             logs.warning("the end of a run could not be recorded", source=result.source_id, because=str(error))
             trouble = result.trouble or trouble_of(error, result.source_id, self._context.ran_out_of_room)
             return replace(result, status=self._status(trouble.code, result), trouble=trouble)
@@ -74,7 +93,8 @@ class Run:
     async def _guarded(self, state: SourceState) -> _Brought | Trouble:
         try:
             return await self._work(state)
-        except Exception as error:
+        except (Exception, BaseExceptionGroup) as error:
+            let_through(error)
             logs.debug("a run failed", source=state.source.id, exc_info=True)
             return trouble_of(error, state.source.id, self._context.ran_out_of_room)
 
@@ -127,19 +147,23 @@ class Run:
                 full=self._options.full,
                 enter=lambda phase, total: self._enter(source_id, phase, total),
                 report=lambda counts, some, total: self._report(source_id, counts, some, total),
+                count=self._count,
             )
         )
         self._context.probe(source_id, Step.BOOKMARKED)
         return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
 
     def _report(self, source_id: str, counts: Counts, items: int, total: int) -> None:
-        self._counts += counts
+        self._count(counts)
         self._done += items
         self._context.emit(Progressed(source_id=source_id, done=self._done, total=total))
 
+    def _count(self, counts: Counts) -> None:
+        self._counts += counts
+
     async def _enter(self, source_id: str, phase: Phase, total: int | None) -> None:
         self._context.emit(PhaseEntered(source_id=source_id, phase=phase, total=total))
-        async with self._context.pool.connection() as conn:
+        async with answering(self._context.pool) as conn:
             await runs.enter(conn, self._run, phase, total=total)
 
     def _writer(self, source_id: str) -> Writer:

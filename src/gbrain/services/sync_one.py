@@ -12,10 +12,13 @@ from gbrain.domain.lease import Held, Lease, lease_name
 from gbrain.domain.outcome import Code, Result, Trouble, status_of
 from gbrain.domain.source import Source
 from gbrain.domain.steps import Step
+from gbrain.errors import DatabaseUnusable, LeaseLost
+from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.run import Run
 from gbrain.services.troubles import trouble_of
-from gbrain.store import leases
+from gbrain.store import faults, leases, runs
+from gbrain.store.connection import answering
 
 
 async def sync_one(
@@ -26,9 +29,11 @@ async def sync_one(
     started = clock()
     try:
         result = await _under_lease(context, source, options, slots, all_sources=all_sources)
-    except Exception as error:
+    except (Exception, BaseExceptionGroup) as error:
+        let_through(error)
         logs.debug("a run failed", source=source.id, exc_info=True)
-        result = _row(source, trouble_of(error, source.id, context.ran_out_of_room), all_sources=all_sources)
+        trouble = trouble_of(error, source.id, context.ran_out_of_room)
+        result = await _row(context, source, trouble, all_sources=all_sources)
     result = replace(result, duration=timedelta(seconds=clock() - started))
     context.emit(Finished(result=result))
     return result
@@ -38,14 +43,19 @@ async def _under_lease(
     context: SyncContext, source: Source, options: SyncOptions, slots: Slots, *, all_sources: bool
 ) -> Result:
     if (refusal := _refusal(context, source)) is not None:
-        return _row(source, refusal, all_sources=all_sources)
+        return await _row(context, source, refusal, all_sources=all_sources)
     taken = await context.keeper.take(context.pool, lease_name(source.id))
     if isinstance(taken, Held):
-        return _row(source, _held(source, taken), all_sources=all_sources)
+        return await _row(context, source, _held(source, taken), all_sources=all_sources)
+    run = Run(context, options, slots, taken, all_sources=all_sources)
     try:
         async with context.keeper.hold(taken):
             context.probe(source.id, Step.LEASED)
-            return await Run(context, options, slots, taken, all_sources=all_sources).bring_in(source.id)
+            return await run.bring_in(source.id)
+    except LeaseLost as error:
+        if (row := await run.broke_off(trouble_of(error, source.id, context.ran_out_of_room))) is None:
+            raise
+        return row
     finally:
         await _release(context, source.id, taken)
 
@@ -71,9 +81,24 @@ def _held(source: Source, held: Held) -> Trouble:
     )
 
 
-def _row(source: Source, trouble: Trouble, *, all_sources: bool) -> Result:
-    status = status_of(trouble.code, has_bookmark=False, all_sources=all_sources)
-    return Result(source_id=source.id, name=source.name, status=status, trouble=trouble)
+async def _row(context: SyncContext, source: Source, trouble: Trouble, *, all_sources: bool) -> Result:
+    """The row of a source that was not looked at: what is known of it is shown nevertheless."""
+    return Result(
+        source_id=source.id,
+        name=source.name,
+        status=status_of(trouble.code, has_bookmark=False, all_sources=all_sources),
+        trouble=trouble,
+        failures_open=await _failures_open(context, source.id) if trouble.code is not Code.DATABASE else 0,
+    )
+
+
+async def _failures_open(context: SyncContext, source_id: str) -> int:
+    try:
+        async with answering(context.pool) as conn:
+            return await runs.failures_open(conn, source_id)
+    except (*faults.ANY, DatabaseUnusable) as error:
+        logs.warning("the failures of a source could not be counted", source=source_id, because=str(error))
+        return 0
 
 
 async def _release(context: SyncContext, source_id: str, lease: Lease) -> None:

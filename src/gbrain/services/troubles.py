@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 from gbrain.domain.outcome import Code, Trouble
 from gbrain.domain.redaction import redact, visible
-from gbrain.errors import DiskFull, GbrainError, LeaseLost
+from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost
 from gbrain.git.process import GitError
+from gbrain.spool.spool import PathTwice
 from gbrain.store import faults
+
+_MAKE_SPACE = "make space, then run the sync again: it goes on from what was committed"
+_CHECK_SERVER = "check the database server; what was committed is kept and the next run goes on from there"
+
+_FOREMOST = (Code.LEASE_LOST, Code.DISK_FULL, Code.DATABASE, Code.NOT_A_REPOSITORY, Code.INTERNAL)
+"""Which of several errors at once is told: the one that explains the others."""
 
 
 def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[], bool]) -> Trouble:
@@ -16,21 +23,21 @@ def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[
 
     `ran_out_of_room` is asked where the database broke off: a server that cannot write its log ends without a word.
     """
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    message = visible(" ".join(redact(str(error)).split())) or type(error).__name__
+    if isinstance(error, BaseExceptionGroup):
+        return min((trouble_of(inner, source_id, ran_out_of_room) for inner in error.exceptions), key=_rank)
+    message = visible(" ".join(redact(_said(error)).split())) or type(error).__name__
     match error:
         case LeaseLost():
             return Trouble(code=Code.LEASE_LOST, message=message, hint=error.hint or "run the sync again")
-        case _ if isinstance(error, (DiskFull, *faults.DISK_FULL)) or (
-            isinstance(error, faults.UNREACHABLE) and ran_out_of_room()
-        ):
-            hint = "make space, then run the sync again: it goes on from what was committed"
-            return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=hint)
+        case DiskFull():
+            return Trouble(code=Code.DISK_FULL, message=message, hint=error.hint or _MAKE_SPACE)
+        case _ if isinstance(error, faults.DISK_FULL) or (isinstance(error, faults.UNREACHABLE) and ran_out_of_room()):
+            return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=_MAKE_SPACE)
+        case DatabaseUnusable():
+            return Trouble(code=Code.DATABASE, message=message, hint=error.hint or _CHECK_SERVER)
         case _ if isinstance(error, faults.ANY):
-            hint = "check the database server; what was committed is kept and the next run goes on from there"
-            return Trouble(code=Code.DATABASE, message=f"the database: {message}", hint=hint)
-        case GitError():
+            return Trouble(code=Code.DATABASE, message=f"the database: {message}", hint=_CHECK_SERVER)
+        case GitError() | PathTwice():
             hint = error.hint or f"see what is wrong with the repository: gbrain sources show {source_id}"
             return Trouble(code=Code.NOT_A_REPOSITORY, message=message, hint=hint)
         case GbrainError():
@@ -38,3 +45,12 @@ def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[
         case _:
             hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
             return Trouble(code=Code.INTERNAL, message=f"{type(error).__name__}: {message}", hint=hint)
+
+
+def _rank(trouble: Trouble) -> int:
+    return _FOREMOST.index(trouble.code)
+
+
+def _said(error: BaseException) -> str:
+    """The error in its own words; of the server's answer only the message: the rest quotes our statements."""
+    return faults.message(error) if isinstance(error, faults.ANY) else str(error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
@@ -22,16 +23,17 @@ C = TypeVar("C", bound=HasPath)
 
 
 async def windows(
-    first: AsyncIterator[list[A]], second: AsyncIterator[list[B]], third: AsyncIterator[list[C]]
-) -> AsyncIterator[tuple[list[A], list[B], list[C]]]:
-    """Pieces of three streams, each in byte order of path, that cover the same range of paths."""
-    a, b, c = _Stream(first), _Stream(second), _Stream(third)
-    while True:
-        ends = [end for end in (await a.end(), await b.end(), await c.end()) if end is not None]
-        if not ends:
-            return
-        up_to = min(ends)
-        yield a.take(up_to), b.take(up_to), c.take(up_to)
+    first: AsyncGenerator[list[A], None], second: AsyncGenerator[list[B], None], third: AsyncGenerator[list[C], None]
+) -> AsyncGenerator[tuple[list[A], list[B], list[C]], None]:
+    """Pieces of three streams, each in byte order of path, that cover the same range of paths; closed with them."""
+    async with aclosing(first), aclosing(second), aclosing(third):
+        a, b, c = _Stream(first), _Stream(second), _Stream(third)
+        while True:
+            ends = [end for end in (await a.end(), await b.end(), await c.end()) if end is not None]
+            if not ends:
+                return
+            up_to = min(ends)
+            yield a.take(up_to), b.take(up_to), c.take(up_to)
 
 
 class _Stream(Generic[A]):

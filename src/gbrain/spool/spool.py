@@ -10,13 +10,13 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from gbrain.domain.content import Reason
 from gbrain.domain.plan import Decision, Drop, Forget, Record, StoredEntry, StoredPage, Write
 from gbrain.domain.slugs import base_of, base_slug
 from gbrain.domain.tree import TreeEntry
-from gbrain.errors import DiskFull
+from gbrain.errors import DiskFull, GbrainError
 
 CACHE_KIBIBYTES = 8192
 EMPTY_BLOBS = (
@@ -25,7 +25,14 @@ EMPTY_BLOBS = (
 )
 """The ids of nothing at all, in SHA-1 and in SHA-256 repositories."""
 
+_MAKE_SPACE = "make space there, or name a folder that can be written to as TMPDIR, then run the sync again"
 _HEAD = re.compile(r"^-- name: ([a-z_]+)\n", re.MULTILINE)
+
+
+class PathTwice(GbrainError):
+    """A tree holds one path twice, which only a damaged or forged one does."""
+
+    code: ClassVar[str] = "not_a_repository"
 
 
 class ToClear(NamedTuple):
@@ -79,11 +86,16 @@ class Spool:
         self._db.close()
 
     def add(self, decisions: Iterable[Decision]) -> None:
-        """Take decisions in, in any order, each path once."""
+        """Take decisions in, in any order, each path once; raises PathTwice for a tree in which one is there twice."""
         rows = [row for decision in decisions for row in _rows(decision)]
         self._has_drops = self._has_drops or any(row[1] == "drop" for row in rows)
         self._has_new = self._has_new or any(row[1] == "write" and row[6] is None for row in rows)
-        self._many("insert", rows)
+        try:
+            self._many("insert", rows)
+        except sqlite3.IntegrityError as error:
+            raise PathTwice(
+                "the repository's tree holds a path twice: it is damaged", hint="run `git fsck` in the repository"
+            ) from error
 
     @property
     def may_hold_renames(self) -> bool:
@@ -98,7 +110,7 @@ class Spool:
         """Vanished and new paths of each blob that has both; the caller says with `rename` which became which."""
         self._run("index_blobs")
         self._run("collect_movable", (*EMPTY_BLOBS, *EMPTY_BLOBS))
-        for _, rows in groupby(self._run("movable"), key=itemgetter(0)):
+        for _, rows in groupby(self._read("movable"), key=itemgetter(0)):
             sides: tuple[list[bytes], list[bytes]] = [], []
             for _, side, path in rows:
                 sides[side].append(path)
@@ -117,15 +129,15 @@ class Spool:
 
     def touched_bases(self, after: str, limit: int) -> list[tuple[str, bool]]:
         """The next bases, in order, whose group a path joins or leaves, and whether it is contested among these."""
-        return [(base, bool(contested)) for base, contested in self._run("touched_bases", (after, limit))]
+        return [(base, bool(contested)) for base, contested in self._read("touched_bases", (after, limit))]
 
     def joining(self, base: str) -> list[Joining]:
         """The paths that become members of the group."""
-        return [Joining(*row) for row in self._run("joining", (base,))]
+        return [Joining(*row) for row in self._read("joining", (base,))]
 
     def leaving(self, base: str) -> set[bytes]:
         """The paths that stop being members of the group."""
-        return {path for (path,) in self._run("leaving", (base,))}
+        return {path for (path,) in self._read("leaving", (base,))}
 
     def set_slug(self, path: bytes, slug: str) -> bool:
         """Settle the slug of a path that is to be written; False where the plan does not write it."""
@@ -141,7 +153,7 @@ class Spool:
 
     def unsized(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """The next (path, blob) to be read whose size git has not told yet."""
-        return self._run("unsized", (after, limit)).fetchall()
+        return list(self._read("unsized", (after, limit)))
 
     def set_sizes(self, sizes: Iterable[tuple[bytes, int]]) -> None:
         """Note the sizes of blobs to be read."""
@@ -153,26 +165,33 @@ class Spool:
 
     def totals(self) -> tuple[int, int]:
         """How many items there are, and how many bytes must be read."""
-        items, size_bytes = self._run("totals").fetchone()
+        [(items, size_bytes)] = self._read("totals")
         return items, size_bytes
 
     def clearing(self, limit: int) -> Iterator[list[ToClear]]:
         """What goes first, in lists of at most `limit`."""
         key: tuple[bytes, str] = (b"", "")
-        while rows := [ToClear(*row) for row in self._run("clearing", (*key, limit))]:
+        while rows := [ToClear(*row) for row in self._read("clearing", (*key, limit))]:
             yield rows
             key = rows[-1].path, rows[-1].action
 
     def writing(self, limit: int) -> Iterator[list[ToWrite]]:
         """What is written, in byte order of path, in lists of at most `limit`."""
         key: tuple[bytes, str] = (b"", "")
-        while rows := [ToWrite(*row) for row in self._run("writing", (*key, limit))]:
+        while rows := [ToWrite(*row) for row in self._read("writing", (*key, limit))]:
             yield rows
             key = rows[-1].path, rows[-1].action
 
     def _run(self, name: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         try:
             return self._db.execute(_sql()[name], values)
+        except sqlite3.OperationalError as error:
+            raise _full(error) from error
+
+    def _read(self, name: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """The rows of a query: sorting and spilling may fail at any of them."""
+        try:
+            yield from self._db.execute(_sql()[name], values)
         except sqlite3.OperationalError as error:
             raise _full(error) from error
 
@@ -236,7 +255,9 @@ def _row(
 
 def _full(error: sqlite3.OperationalError) -> Exception:
     if "full" in str(error) or "disk I/O" in str(error):
-        return DiskFull("no room for the plan of this run in the folder for temporary files", hint="make space there")
+        return DiskFull("no space left for the plan of this run in the folder for temporary files", hint=_MAKE_SPACE)
+    if "unable to open" in str(error):
+        return DiskFull("the plan of this run cannot be put into the folder for temporary files", hint=_MAKE_SPACE)
     return error
 
 

@@ -30,6 +30,14 @@ class Current:
     token: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """The names of leases that were prolonged and of those that are ours no more; of any other nothing is known yet."""
+
+    kept: set[str]
+    lost: set[str]
+
+
 async def create(conn: Connection, name: str) -> None:
     """Make the lease's row, if it is not there from before."""
     await conn.execute(SQL["create_lease"], {"name": name})
@@ -56,10 +64,14 @@ async def current(conn: Connection, name: str) -> Current | None:
     return Current(holder=Holder(host=host, boot=boot, pids=pids, pid=pid, started=started), token=token)
 
 
-async def renew(conn: Connection, leases: Sequence[Lease], *, term: timedelta) -> set[str]:
-    """Prolong all leases that are still ours; their names. One that is missing from them is lost."""
+async def renew(conn: Connection, leases: Sequence[Lease], *, term: timedelta) -> Renewed:
+    """Prolong all leases that are still ours, but for those whose row somebody has locked: none waits for another."""
     values = {"names": [lease.name for lease in leases], "tokens": [lease.token for lease in leases], "term": term}
-    return {name for (name,) in await (await conn.execute(SQL["renew"], values)).fetchall()}
+    kept = {name for (name,) in await (await conn.execute(SQL["renew"], values)).fetchall()}
+    if len(kept) == len(leases):
+        return Renewed(kept=kept, lost=set())
+    ours = {name for (name,) in await (await conn.execute(SQL["still_ours"], values)).fetchall()}
+    return Renewed(kept=kept, lost={lease.name for lease in leases} - kept - ours)
 
 
 async def release(conn: Connection, lease: Lease) -> None:
@@ -75,6 +87,16 @@ async def prove(conn: Connection, lease: Lease) -> None:
             f"the lease {lease.name} went to another process or was ended by a changed setting",
             hint="nothing that was not committed before was written; run the sync again",
         )
+
+
+async def is_pooled(conn: Connection) -> bool:
+    """True where a pooler stands before the server.
+
+    A server names the process that serves a connection when it is opened, for cancelling; a pooler gives a number of
+    its own there, since it may be another process for each transaction.
+    """
+    row = await (await conn.execute(SQL["served_by"])).fetchone()
+    return row is not None and row[0] != conn.info.backend_pid
 
 
 async def raise_token(conn: Connection, name: str) -> None:

@@ -39,7 +39,7 @@ async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) 
 
 
 async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> int:
-    """Record how the run ended; how many failures of the source are open, 0 where the lease is no longer the run's.
+    """Record how the run ended; how many failures of the source are open.
 
     `fresh`: the source was really compared with all it follows.
     """
@@ -59,5 +59,11 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> 
         "fresh": fresh,
     }
     await conn.execute(SQL["finish"], values)
-    row = await (await conn.execute(SQL["note_attempt"], values)).fetchone()
+    await conn.execute(SQL["note_attempt"], values)
+    return await failures_open(conn, result.source_id)
+
+
+async def failures_open(conn: Connection, source_id: str) -> int:
+    """How many failures of the source are open; 0 where there is no such source."""
+    row = await (await conn.execute(SQL["failures_open"], {"source": source_id})).fetchone()
     return row[0] if row is not None else 0

@@ -70,11 +70,23 @@ async def weigh(conn: Connection, source_id: str) -> Weight:
 
 
 async def remove(conn: Connection, source_id: str) -> None:
-    """Delete the source and all that was derived from it; a run in progress ends as `lease_lost`."""
+    """Delete the source and all that was derived from it; a run in progress ends as `lease_lost`.
+
+    That run is told first, in a transaction of its own; then the lease is ended once more and kept from others until
+    all is deleted.
+    """
+    await _end_run(conn, source_id)
     async with conn.transaction():
+        await conn.execute(SQL["bound_removal"])
         await leases.raise_token(conn, lease_name(source_id))
         for name in ("links", "chunks", "texts", "pages", "ledger", "runs", "state", "source"):
             await conn.execute(SQL[f"remove_{name}"], {"id": source_id})
+
+
+async def _end_run(conn: Connection, source_id: str) -> None:
+    async with conn.transaction():
+        await conn.execute(SQL["bound_removal"])
+        await leases.raise_token(conn, lease_name(source_id))
 
 
 async def failures(conn: Connection, source_id: str | None) -> list[Failure]:

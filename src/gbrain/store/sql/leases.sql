@@ -27,13 +27,27 @@ SELECT token, holder_host, holder_boot, holder_pids, holder_pid, holder_started
 FROM gbrain.leases
 WHERE name = %(name)s AND expires_at >= clock_timestamp()
 
--- Prolong every lease of this process that is still its own. No key column changes, so proofs do not stop it.
+-- Prolong every lease of this process that is still its own. No key column changes, so proofs do not stop it; a row that
+-- anybody else has locked is left out, so that it does not stop the others.
 -- name: renew
+WITH free AS (
+    SELECT l.name, l.token
+    FROM gbrain.leases AS l
+    JOIN unnest(%(names)s::text[], %(tokens)s::bigint[]) AS mine (name, token)
+        ON l.name = mine.name AND l.token = mine.token
+    FOR NO KEY UPDATE OF l SKIP LOCKED
+)
 UPDATE gbrain.leases AS l
 SET expires_at = clock_timestamp() + %(term)s
-FROM unnest(%(names)s::text[], %(tokens)s::bigint[]) AS mine (name, token)
-WHERE l.name = mine.name AND l.token = mine.token
+FROM free
+WHERE l.name = free.name AND l.token = free.token
 RETURNING l.name
+
+-- Which leases of this process are still its own, as far as is committed.
+-- name: still_ours
+SELECT l.name
+FROM gbrain.leases AS l
+JOIN unnest(%(names)s::text[], %(tokens)s::bigint[]) AS mine (name, token) ON l.name = mine.name AND l.token = mine.token
 
 -- Give the lease back: whoever comes next need not wait for the term.
 -- name: release
@@ -43,6 +57,10 @@ UPDATE gbrain.leases SET expires_at = 'epoch' WHERE name = %(name)s AND token = 
 -- a take-over waits.
 -- name: prove
 SELECT token FROM gbrain.leases WHERE name = %(name)s AND token = %(token)s FOR KEY SHARE
+
+-- The process that serves this statement.
+-- name: served_by
+SELECT pg_backend_pid()
 
 -- End whatever run is in progress: its next proof fails.
 -- name: raise_token

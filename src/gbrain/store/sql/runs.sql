@@ -43,4 +43,7 @@ UPDATE gbrain.states
 SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
     last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END
 WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
-RETURNING failures_open
+
+-- How many failures of the source are open.
+-- name: failures_open
+SELECT failures_open FROM gbrain.states WHERE source_id = %(source)s

@@ -31,6 +31,12 @@ SELECT st.pages, st.chunks, st.failures_open + st.failures_acknowledged,
        (SELECT count(*) FROM gbrain.runs WHERE source_id = st.source_id)
 FROM gbrain.states AS st WHERE st.source_id = %(id)s
 
+-- A removal waits for nobody's lock without end, and holds its own only as long as its client lives. Deleting a large
+-- source takes its time.
+-- name: bound_removal
+SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '30min', true),
+       set_config('idle_in_transaction_session_timeout', '60s', true)
+
 -- Of a source that is removed: its links.
 -- name: remove_links
 DELETE FROM gbrain.links AS l USING gbrain.pages AS p WHERE p.source_id = %(id)s AND l.page_id = p.id
