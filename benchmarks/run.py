@@ -159,7 +159,8 @@ def _renamed(work: Path) -> list[float]:
 
 def _recovered(home: Home, repositories: list[Path]) -> Figure:
     """Kill a sync in its writing with -9, then time how long the next one takes to hold the lease."""
-    delays = []
+    delays: list[float] = []
+    batches: list[float] = []
     for turn in range(3):
         for number, repository in enumerate(repositories):
             changes = [(_path(i), corpus.page(1_000_000 + turn * 10_000 + number * 3000 + i)) for i in range(PAGES)]
@@ -168,12 +169,16 @@ def _recovered(home: Home, repositories: list[Path]) -> Figure:
         time.sleep(1.5)
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
-        delays.append(_first_batch(home))
-    return _at_most("kill -9, then sync: started, leased and the first batch committed after", delays, 1.0)
+        runs, first = _working(home)
+        delays.append(runs)
+        batches.append(first)
+    figure = _at_most("kill -9, then sync: started, and working under all four leases after", delays, 1.0)
+    first_batch = f"; first batch committed after {statistics.median(batches):.2f} s"
+    return Figure(figure.case, figure.measured + first_batch, figure.target, figure.is_met)
 
 
-def _first_batch(home: Home) -> float:
-    """Seconds from starting a sync until a run that was not there before has committed something."""
+def _working(home: Home) -> tuple[float, float]:
+    """Seconds from starting a sync until all its runs have begun, and until one of them has committed a batch."""
     with (
         floor.EmbeddedServer.open(home.folder, say=lambda text: None) as server,
         psycopg.connect(server.conninfo, autocommit=True) as conn,
@@ -181,12 +186,17 @@ def _first_batch(home: Home) -> float:
         newest = conn.execute("SELECT max(id) FROM gbrain.runs").fetchone()
         started = time.perf_counter()
         successor = home.start("sync", "--all", "--no-embed")
+        begun = 0.0
         while True:
-            moved = conn.execute("SELECT count(*) FROM gbrain.runs WHERE id > %s AND done > 0", newest).fetchone()
-            if moved and moved[0]:
-                delay = time.perf_counter() - started
+            found = conn.execute(
+                "SELECT count(*), count(*) FILTER (WHERE done > 0) FROM gbrain.runs WHERE id > %s", newest
+            ).fetchone()
+            if found and found[0] == len(SOURCES) and not begun:
+                begun = time.perf_counter() - started
+            if found and found[1]:
+                first = time.perf_counter() - started
                 successor.wait()
-                return delay
+                return begun, first
             time.sleep(0.005)
 
 

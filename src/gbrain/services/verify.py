@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from gbrain.chunking.kinds import kind_of
@@ -187,24 +188,25 @@ class _Checker:
         number = 0
         waiting = _Waiting()
         stored = verify.pages(self._conn, self._source_id), verify.entries(self._conn, self._source_id)
-        async for wanted, pages, entries in windows(_pieces(spool), *stored):
-            page_of, entry_of = {row.path: row for row in pages}, {row.path: row for row in entries}
-            await self._count(pages, entries)
-            for item in wanted:
-                page, entry = page_of.pop(item.path, None), entry_of.pop(item.path, None)
-                self._report.pages_checked += 1
-                self._report.note([*structure_findings(_expected(item), page, entry, self._fingerprint)])
-                if item.action == "write" and chosen(number):
-                    waiting.items.append((item, page, entry))
-                    waiting.size_bytes += item.size_bytes
-                number += 1
-                if waiting.size_bytes >= BATCH_BYTES or len(waiting.items) >= _PIECE:
-                    await self._check_contents(waiting)
-                    waiting = _Waiting()
-            for page in page_of.values():
-                self._report.note([*structure_findings(None, page, None, self._fingerprint)])
-            for entry in entry_of.values():
-                self._report.note([*structure_findings(None, None, entry, self._fingerprint)])
+        async with aclosing(windows(_pieces(spool), *stored)) as pieces:
+            async for wanted, pages, entries in pieces:
+                page_of, entry_of = {row.path: row for row in pages}, {row.path: row for row in entries}
+                await self._count(pages, entries)
+                for item in wanted:
+                    page, entry = page_of.pop(item.path, None), entry_of.pop(item.path, None)
+                    self._report.pages_checked += 1
+                    self._report.note([*structure_findings(_expected(item), page, entry, self._fingerprint)])
+                    if item.action == "write" and chosen(number):
+                        waiting.items.append((item, page, entry))
+                        waiting.size_bytes += item.size_bytes
+                    number += 1
+                    if waiting.size_bytes >= BATCH_BYTES or len(waiting.items) >= _PIECE:
+                        await self._check_contents(waiting)
+                        waiting = _Waiting()
+                for page in page_of.values():
+                    self._report.note([*structure_findings(None, page, None, self._fingerprint)])
+                for entry in entry_of.values():
+                    self._report.note([*structure_findings(None, None, entry, self._fingerprint)])
         await self._check_contents(waiting)
 
     async def check_texts(self) -> None:
