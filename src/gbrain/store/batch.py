@@ -28,6 +28,8 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
         staged = Staged(touched=set(), more_places=0) if batch.is_empty else await stage(conn, writer, batch)
         writer.probe(Step.STAGED)
         await bound(conn, writer.limit)
+        if batch.only_adds:
+            await conn.execute(SQL["prefer_indexes"])
         await leases.prove(conn, writer.lease)
         writer.probe(Step.PROVED)
         counts = await _merge(conn, writer, batch, staged)

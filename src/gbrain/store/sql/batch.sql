@@ -70,12 +70,15 @@ JOIN gbrain.ledger AS l
  AND sha256(l.path) = sha256(wanted.path)
 
 -- From here to the commit nothing of this transaction may hold up a successor for longer than this. A lock is waited
--- for half as long, so that the server says which of the two it was. The stage has no statistics, and a hash join reads
--- the whole of a table that grows: without them each staged row is looked up by an index, whatever the source's size.
+-- for half as long, so that the server says which of the two it was.
 -- name: bound
 SELECT set_config('lock_timeout', %(lock_limit)s, true), set_config('statement_timeout', %(limit)s, true),
-       set_config('idle_in_transaction_session_timeout', %(limit)s, true),
-       set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+       set_config('idle_in_transaction_session_timeout', %(limit)s, true)
+
+-- For a batch that only adds: the stage has no statistics, and a hash join reads the whole of a table that grows. So each
+-- staged row is looked up by an index, whatever the source's size.
+-- name: prefer_indexes
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
 -- The texts that places about to go or to change stand on: they may be loose afterwards.
 -- name: note_loose
