@@ -12,9 +12,10 @@ import pickle
 import sys
 from collections.abc import Sequence
 
-from gbrain.domain.content import Derived
+from gbrain.domain.content import Derived, Refused
 from gbrain.errors import GbrainError
-from gbrain.services.deriving_child import LENGTH, Item, derive_all, unpacked
+from gbrain.services.deriving_child import LENGTH, Item, Question, derive_all, encode_all, unpacked
+from gbrain.store.encoded import EncodedPage
 
 THREAD_LIMIT_BYTES = 2_000_000
 """Up to this much text of one run is derived in a thread; above it starting processes pays."""
@@ -37,24 +38,37 @@ class Derivers:
         """What each blob holds, in order; a child that was killed is replaced once. Raises GbrainError after that."""
         if not in_processes:
             return await asyncio.to_thread(derive_all, items)
-        async with self._free:
-            derived = await self._ask(self._idle.pop() if self._idle else await _start(), items)
-            if derived is None:
-                derived = await self._ask(await _start(), items)
-        if derived is None:
-            raise GbrainError("a deriving process was killed, and so was the next one", hint=_KILLED_HINT)
-        return derived
+        return unpacked(await self._answer((items, None)))
+
+    async def encode(
+        self, items: Sequence[Item], page_ids: Sequence[int], *, in_processes: bool
+    ) -> list[EncodedPage | Refused]:
+        """The same as rows of the pages with these ids."""
+        if not in_processes:
+            return await asyncio.to_thread(encode_all, items, page_ids)
+        answer: list[EncodedPage | Refused] = pickle.loads(await self._answer((items, page_ids)))  # noqa: S301 - our own
+        return answer
 
     async def close(self) -> None:
         """End the children; they hold nothing worth waiting for."""
         while self._idle:
             await _end(self._idle.pop())
 
-    async def _ask(self, child: asyncio.subprocess.Process, items: Sequence[Item]) -> list[Derived] | None:
+    async def _answer(self, question: Question) -> bytes:
+        packed = pickle.dumps(question, protocol=5)
+        async with self._free:
+            answer = await self._ask(self._idle.pop() if self._idle else await _start(), packed)
+            if answer is None:
+                answer = await self._ask(await _start(), packed)
+        if answer is None:
+            raise GbrainError("a deriving process was killed, and so was the next one", hint=_KILLED_HINT)
+        return answer
+
+    async def _ask(self, child: asyncio.subprocess.Process, question: bytes) -> bytes | None:
         """The child's answer, after which it is idle; None where somebody has killed it."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                derived = await _exchange(child, items)
+                answer = await _exchange(child, question)
         except (asyncio.IncompleteReadError, ConnectionError):
             await _end(child)
             return None
@@ -67,7 +81,7 @@ class Derivers:
             await _end(child)
             raise
         self._idle.append(child)
-        return derived
+        return answer
 
 
 async def _start() -> asyncio.subprocess.Process:
@@ -86,12 +100,11 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-async def _exchange(child: asyncio.subprocess.Process, items: Sequence[Item]) -> list[Derived]:
+async def _exchange(child: asyncio.subprocess.Process, question: bytes) -> bytes:
     if child.stdin is None or child.stdout is None:
         raise RuntimeError("a deriving process was started without pipes")
-    question = pickle.dumps(items, protocol=5)
     child.stdin.write(LENGTH.pack(len(question)))
     child.stdin.write(question)
     await child.stdin.drain()
     (length,) = LENGTH.unpack(await child.stdout.readexactly(LENGTH.size))
-    return unpacked(await child.stdout.readexactly(length))
+    return await child.stdout.readexactly(length)

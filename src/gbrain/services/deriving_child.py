@@ -1,7 +1,7 @@
 """The program of a deriving process: batches in on standard input, pages out on standard output, till input ends.
 
-What goes over the pipes is plain tuples: named ones are pickled and made again several times slower, and there are
-hundreds of thousands of them.
+What is to be written goes over the pipe as rows of COPY. What is to be compared goes as plain tuples: named ones are
+pickled and made again several times slower, and there are hundreds of thousands of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gbrain.domain.content import Chunk, Derived, Link, LinkKind, PageContent, PageKind, Reason, Refused
+from gbrain.store.encoded import EncodedPage, encode_page
 
 LENGTH = struct.Struct("!Q")
 """What stands before each pickled message, either way."""
@@ -26,6 +27,9 @@ PIPE_BYTES = 1 << 20
 Item = tuple[bytes, bytes]
 """A path and the blob that stands there."""
 
+Question = tuple[Sequence[Item], Sequence[int] | None]
+"""What is to be derived; where it is to be written, under which page ids."""
+
 _KINDS = {kind.value: kind for kind in LinkKind}
 
 
@@ -34,6 +38,12 @@ def derive_all(items: Sequence[Item]) -> list[Derived]:
     from gbrain.chunking.derive import derive
 
     return [derive(path, blob) for path, blob in items]
+
+
+def encode_all(items: Sequence[Item], page_ids: Sequence[int]) -> list[EncodedPage | Refused]:
+    """The same as rows of the pages with these ids."""
+    pairs = zip(page_ids, derive_all(items), strict=True)
+    return [one if isinstance(one, Refused) else encode_page(page_id, one) for page_id, one in pairs]
 
 
 def packed(derived: Sequence[Derived]) -> bytes:
@@ -60,7 +70,10 @@ def main() -> None:
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     while head := questions.read(LENGTH.size):
         (length,) = LENGTH.unpack(head)
-        answer = packed(derive_all(pickle.loads(questions.read(length))))  # noqa: S301 - from our parent
+        items, page_ids = pickle.loads(questions.read(length))  # noqa: S301 - from our parent
+        answer = (
+            packed(derive_all(items)) if page_ids is None else pickle.dumps(encode_all(items, page_ids), protocol=5)
+        )
         answers.write(LENGTH.pack(len(answer)))
         answers.write(answer)
         answers.flush()

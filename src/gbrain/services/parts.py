@@ -48,4 +48,4 @@ def _weights(piece: Batch, stored: Mapping[int, int]) -> Iterator[int]:
     for page_id, _ in piece.removed:
         yield stored.get(page_id, 0)
     for page in piece.pages:
-        yield len(page.content.chunks) + len(page.content.links) + stored.get(page.page_id, 0)
+        yield len(page.content.places) + len(page.content.links) + stored.get(page.page_id, 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gbrain import logs
-from gbrain.domain.content import Derived, PageContent, Reason, Refused
+from gbrain.domain.content import Reason, Refused
 from gbrain.domain.outcome import Counts
 from gbrain.domain.paths import display
 from gbrain.domain.slugs import provisional_slug
@@ -21,6 +21,7 @@ from gbrain.spool.spool import Spool, ToClear, ToWrite
 from gbrain.store import faults
 from gbrain.store.batch import write_batch
 from gbrain.store.connection import Connection, Pool
+from gbrain.store.encoded import EncodedPage
 from gbrain.store.plan import draw_page_ids, stored_rows
 from gbrain.store.rows import Batch, LedgerRow, Move, PageRow, SlugRow, Writer
 
@@ -158,24 +159,24 @@ async def _derive(carrier: Carrier, items: list[ToWrite], blobs: list[bytes | No
     writes = [item for item in items if item.action == "write"]
     whole = [(item, blob) for item, blob in zip(writes, blobs, strict=True) if blob is not None]
     carrier.missing.extend(item.path for item, blob in zip(writes, blobs, strict=True) if blob is None)
-    derived: list[Derived] = []
+    new = sum(item.page_id is None for item, _ in whole)
+    drawn = iter(await draw_page_ids(carrier.pool, new) if new else [])
+    ids = [next(drawn) if item.page_id is None else item.page_id for item, _ in whole]
+    encoded: list[EncodedPage | Refused] = []
     if whole:
         pairs = [(item.path, blob) for item, blob in whole]
-        derived = await carrier.derivers.derive(pairs, in_processes=carrier.in_processes)
-    outcomes = list(zip((item for item, _ in whole), derived, strict=True))
-    new = sum(item.page_id is None and isinstance(outcome, PageContent) for item, outcome in outcomes)
-    ids = iter(await draw_page_ids(carrier.pool, new) if new else [])
-    return [_piece(item, outcome, ids) for item, outcome in outcomes] + [
+        encoded = await carrier.derivers.encode(pairs, ids, in_processes=carrier.in_processes)
+    return [_piece(item, page_id, page) for (item, _), page_id, page in zip(whole, ids, encoded, strict=True)] + [
         _noted(item) for item in items if item.action != "write"
     ]
 
 
-def _piece(item: ToWrite, outcome: Derived, ids: Iterator[int]) -> Batch:
+def _piece(item: ToWrite, page_id: int, outcome: EncodedPage | Refused) -> Batch:
     """What is written of one path that was read."""
     match outcome:
-        case PageContent():
+        case EncodedPage():
             cleared = [LedgerRow(path=item.path)] if item.is_noted else []
-            return Batch(items=1, pages=[_page(item, outcome, ids)], ledger=cleared)
+            return Batch(items=1, pages=[_page(item, page_id, outcome)], ledger=cleared)
         case Refused(reason, detail):
             return _refused(item, reason, detail)
 
@@ -210,9 +211,9 @@ _DETAILS = {
 }
 
 
-def _page(item: ToWrite, content: PageContent, ids: Iterator[int]) -> PageRow:
+def _page(item: ToWrite, page_id: int, content: EncodedPage) -> PageRow:
     return PageRow(
-        page_id=next(ids) if item.page_id is None else item.page_id,
+        page_id=page_id,
         is_new=item.page_id is None,
         renamed=item.renamed,
         path=item.path,

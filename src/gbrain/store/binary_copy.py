@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
 PIECE_BYTES = 1 << 18
 """About how much is handed to the connection at once."""
 
@@ -27,21 +25,22 @@ _TEXT_OID = 25
 _JSONB_VERSION = b"\x01"
 
 
-def encoded(rows: Iterable[Sequence[Any]], columns: Sequence[Encoder]) -> Iterator[bytes]:
+def stream(rows: Iterable[bytes]) -> Iterator[bytes]:
     """The whole stream for these rows, in pieces."""
-    count = _FIELDS.pack(len(columns))
     parts, size_bytes = [_HEADER], 0
     for row in rows:
-        parts.append(count)
-        for encode, value in zip(columns, row, strict=True):
-            field = encode(value)
-            parts.append(field)
-            size_bytes += len(field)
+        parts.append(row)
+        size_bytes += len(row)
         if size_bytes >= PIECE_BYTES:
             yield b"".join(parts)
             parts, size_bytes = [], 0
     parts.append(_TRAILER)
     yield b"".join(parts)
+
+
+def row(values: Sequence[Any], columns: Sequence[Encoder]) -> bytes:
+    """One row."""
+    return _FIELDS.pack(len(columns)) + b"".join([encode(value) for encode, value in zip(columns, values, strict=True)])
 
 
 def int8(value: int | None) -> bytes:
@@ -69,9 +68,9 @@ def text(value: str | None) -> bytes:
     return bytea(None if value is None else value.encode())
 
 
-def jsonb(value: object) -> bytes:
-    """A JSON value; None is NULL, not JSON's null."""
-    return bytea(None if value is None else _JSONB_VERSION + orjson.dumps(value))
+def jsonb(value: bytes | None) -> bytes:
+    """A JSON document in UTF-8; None is NULL, not JSON's null."""
+    return bytea(None if value is None else _JSONB_VERSION + value)
 
 
 @lru_cache(maxsize=1024)

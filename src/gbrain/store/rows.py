@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gbrain.domain.content import PageContent, Reason
+from gbrain.domain.content import Reason
 from gbrain.domain.lease import Lease
 from gbrain.domain.source import Bookmark
 from gbrain.domain.steps import Step
+from gbrain.store.encoded import EncodedPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class PageRow:
     path: bytes
     blob: bytes
     slug: str
-    content: PageContent
+    content: EncodedPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

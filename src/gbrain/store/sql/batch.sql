@@ -46,9 +46,9 @@ COPY stage_slugs (page_id, path, slug, release) FROM STDIN (FORMAT binary)
 COPY stage_ledger (path, blob, mode, fingerprint, slug, reason, detail, state) FROM STDIN (FORMAT binary)
 
 -- The places that some pages have now: a page that changes is compared here, by hash, before anything is staged. Nobody
--- else writes this source while the lease that is proved afterwards is ours.
+-- else writes this source while the lease that is proved afterwards is ours. A place whose text is gone equals none.
 -- name: places_of
-SELECT c.page_id, c.ordinal, t.hash, c.headings, c.first_line, c.last_line
+SELECT c.page_id, c.ordinal, coalesce(t.hash, ''), c.headings, c.first_line, c.last_line
 FROM gbrain.chunks AS c LEFT JOIN gbrain.texts AS t ON t.id = c.text_id AND t.source_id = %(source)s
 WHERE c.page_id = ANY(%(pages)s)
 

@@ -60,4 +60,5 @@ GROUP BY page_id
 
 -- Fresh ids for new pages.
 -- name: new_page_ids
-SELECT nextval(pg_get_serial_sequence('gbrain.pages', 'id')) FROM generate_series(1, %(count)s)
+WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('gbrain.pages', 'id')::regclass AS name)
+SELECT nextval(sequence.name) FROM sequence, generate_series(1, %(count)s)

@@ -1,0 +1,65 @@
+"""A page as rows of COPY, made by the process that derives it: nothing is taken apart and put together on the way."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import orjson
+
+from gbrain.domain.content import PageContent
+from gbrain.store.binary_copy import int4, text, text_array
+
+_PLACE = struct.Struct("!hiqiii32s")
+_LINES = struct.Struct("!iiii")
+_LINK = struct.Struct("!hiqii")
+_TEXT = struct.Struct("!hi32s")
+_FIELDS_OF_PLACE, _FIELDS_OF_LINK, _FIELDS_OF_TEXT = 6, 5, 2
+
+
+class EncodedPage(NamedTuple):
+    """What is stored of a page beside its path, blob and slug. `texts` and `hashes` are those of `places`, in order."""
+
+    kind: str
+    title: str
+    front_matter: bytes | None
+    """JSON in UTF-8."""
+    body_line: int
+    places: list[bytes]
+    """Rows of `copy_chunks`, by ordinal."""
+    links: list[bytes]
+    """Rows of `copy_links`, by ordinal."""
+    hashes: list[bytes]
+    """SHA-256 of the texts."""
+    texts: list[bytes]
+    """Rows of `copy_texts`."""
+
+
+def encode_page(page_id: int, content: PageContent) -> EncodedPage:
+    """The rows of a page that is stored under `page_id`."""
+    return EncodedPage(
+        kind=content.kind.value,
+        title=content.title,
+        front_matter=None if content.front_matter is None else orjson.dumps(content.front_matter),
+        body_line=content.body_line,
+        places=[encode_place(page_id, ordinal, *chunk[1:]) for ordinal, chunk in enumerate(content.chunks)],
+        links=[encode_link(page_id, ordinal, *link) for ordinal, link in enumerate(content.links)],
+        hashes=[chunk.text_hash for chunk in content.chunks],
+        texts=[_TEXT.pack(_FIELDS_OF_TEXT, 32, chunk.text_hash) + text(chunk.text) for chunk in content.chunks],
+    )
+
+
+def encode_place(
+    page_id: int, ordinal: int, text_hash: bytes, headings: tuple[str, ...], first_line: int, last_line: int
+) -> bytes:
+    """A row of `copy_chunks`."""
+    return (
+        _PLACE.pack(_FIELDS_OF_PLACE, 8, page_id, 4, ordinal, 32, text_hash)
+        + text_array(headings)
+        + _LINES.pack(4, first_line, 4, last_line)
+    )
+
+
+def encode_link(page_id: int, ordinal: int, kind: str, target: str, line: int) -> bytes:
+    """A row of `copy_links`."""
+    return _LINK.pack(_FIELDS_OF_LINK, 8, page_id, 4, ordinal) + text(kind) + text(target) + int4(line)
