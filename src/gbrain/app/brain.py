@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
@@ -15,6 +16,9 @@ from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
 from gbrain.postgres.room import watch_room
 from gbrain.store import faults, schema
+from gbrain.store.connection import Connection, answering
+
+Answer = TypeVar("Answer")
 
 SERVED_GONE_AFTER_S = 20.0
 """A served database may be away that long without an end to what is under way; a lease is lost soon after that."""
@@ -33,6 +37,11 @@ class Brain:
     pool: Pool
     ran_out_of_room: Callable[[], bool]
     """Whether the embedded server has said, since the brain was opened, that its disk is full."""
+
+    async def ask(self, question: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+        """What a command reads or changes at one go; raises DatabaseUnusable where that takes too long."""
+        async with answering(self.pool) as conn:
+            return await question(conn)
 
 
 @contextmanager

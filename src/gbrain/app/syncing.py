@@ -58,8 +58,7 @@ async def run_sync(
     Raises NotFound and UsageError where no source is meant, DatabaseUnusable where there are too few connections, and
     DiskFull where nothing at all could be written.
     """
-    async with brain.pool.connection() as conn:
-        states = await registry.all_sources(conn)
+    states = await brain.ask(registry.all_sources)
     chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
     taking_part = sum(source.enabled and source.host_id in (None, machine_id()) for source in chosen)
     width = await _within_budget(brain, resolve_parallel(sources=taking_part, workers=workers, parallel=parallel), emit)
@@ -77,8 +76,7 @@ async def run_verify(
     """Verify one source or all, side by side; a report each, and the stray rows of the whole brain by table."""
     from gbrain.services.verify import stray_rows, verify_source
 
-    async with brain.pool.connection() as conn:
-        states = await registry.all_sources(conn)
+    states = await brain.ask(registry.all_sources)
     chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
     at_once = asyncio.Semaphore(max(1, brain.pool.max_size - 1))
 

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from gbrain.app.brain import Brain, brain_exists, destroy_embedded
+from gbrain.app.brain import brain_exists, destroy_embedded
 from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.errors import ConfirmationNeeded, UsageError
 from gbrain.services.about import describe
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,13 +23,9 @@ def register(app: typer.Typer) -> None:
 def init(context: typer.Context, as_json: Json = False) -> None:
     """Make the brain, or see that it is there: harmless to repeat."""
 
-    async def look(brain: Brain) -> tuple[int, str]:
-        async with brain.pool.connection() as conn:
-            return await describe(conn)
-
     settings = settings_of(context)
     was_there = brain_exists(settings)
-    version, server = with_brain(context, look)
+    version, server = with_brain(context, lambda brain: brain.ask(describe))
     place = presentable(settings.database_url or str(settings.home))
     if as_json:
         kind = "served" if settings.database_url else "embedded"

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gbrain.app.brain import Brain
 from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.redaction import visible
 from gbrain.services.showing import ShownPage, show_page, shown_path
@@ -21,16 +21,12 @@ def register(app: typer.Typer) -> None:
 def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="[SOURCE:]SLUG-OR-PATH", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: Json = False,
 ) -> None:
     """A page's text, as it is at the source's bookmark."""
     default = settings_of(context).source
 
-    async def work(brain: Brain) -> ShownPage:
-        async with brain.pool.connection() as conn:
-            return await show_page(conn, default, name)
-
-    page = with_brain(context, work)
+    page = with_brain(context, lambda brain: brain.ask(lambda conn: show_page(conn, default, name)))
     if as_json:
         put_document({"page": _document(page)})
         return

@@ -37,7 +37,7 @@ class NewSource:
     max_age: timedelta | None
 
 
-async def add_source(conn: Connection, new: NewSource, *, allow_private_hosts: bool) -> Source:
+async def add_source(conn: Connection, new: NewSource, *, allow_private_hosts: bool) -> SourceState:
     """Check and register a source; raises UsageError with what is wrong, and then nothing is registered."""
     if not is_source_id(new.id):
         raise UsageError(f"{new.id!r} cannot name a source", hint=f"an id is {ID_RULE}")
@@ -61,7 +61,7 @@ async def add_source(conn: Connection, new: NewSource, *, allow_private_hosts: b
     )
     if not await sources.add(conn, source):
         raise UsageError(f"there is a source {new.id} already", hint=f"see it with: gbrain sources show {new.id}")
-    return source
+    return await existing(conn, new.id)
 
 
 async def all_sources(conn: Connection) -> list[SourceState]:

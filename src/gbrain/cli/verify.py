@@ -1,17 +1,56 @@
-"""What `sources verify` found, as text and as JSON."""
+"""`gbrain sources verify`: what is stored, held against what the repositories say."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from gbrain.cli.answer import presentable, put
+import typer
+
+from gbrain.app.brain import Brain
+from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.options import Json, MaybeId, positive
+from gbrain.cli.state import here, settings_of, with_brain
 from gbrain.domain.paths import display
-from gbrain.domain.verification import Finding
-from gbrain.services.verify import Report
+from gbrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from gbrain.domain.verification import Finding
+    from gbrain.services.verify import Report
 
 
-def render(reports: list[Report], stray: dict[str, int]) -> None:
-    """A line a source, then what is wrong with it."""
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(verify)
+
+
+def verify(
+    context: typer.Context,
+    source_id: MaybeId = None,
+    all_sources: Annotated[bool, typer.Option("--all", help="Every source.")] = False,
+    sample: Annotated[str | None, typer.Option(help="Derive only so many pages of each source.", metavar="N")] = None,
+    as_json: Json = False,
+) -> int:
+    """Derive every page again at the bookmark and hold it against what is stored."""
+    from gbrain.app.syncing import run_verify
+
+    if source_id is not None and all_sources:
+        raise UsageError("an id and --all do not go together", hint="give one of them")
+    pages = positive(sample, "--sample")
+    named = settings_of(context).source if source_id is None else source_id
+
+    async def work(brain: Brain) -> tuple[list[Report], dict[str, int]]:
+        return await run_verify(brain, named=named, here=here(), all_sources=all_sources, sample=pages)
+
+    reports, stray = with_brain(context, work, connections=5)
+    if as_json:
+        put_document({"stray_rows": stray, "sources": [_document(report) for report in reports]})
+    else:
+        _render(reports, stray)
+    wrong = any(stray.values()) or any(report.cannot or report.findings_count for report in reports)
+    return 1 if wrong else 0
+
+
+def _render(reports: list[Report], stray: dict[str, int]) -> None:
     for report in reports:
         put(f"[{report.source_id}] {presentable(_summary(report))}")
         for finding in report.findings:
@@ -25,8 +64,7 @@ def render(reports: list[Report], stray: dict[str, int]) -> None:
             put(f"{rows} rows of {table} belong to nothing; {_STRAY[table]}")
 
 
-def document(report: Report) -> dict[str, Any]:
-    """The report of one source."""
+def _document(report: Report) -> dict[str, Any]:
     cannot = report.cannot
     return {
         "source_id": report.source_id,

@@ -1,0 +1,119 @@
+"""What a sync did, as text while it goes and as one JSON document."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gbrain.cli.answer import presentable, put
+from gbrain.domain.events import ParallelLowered
+from gbrain.domain.outcome import Result, Status, SyncStatus
+from gbrain.domain.parallelism import RENEWALS_AND_REST
+
+if TYPE_CHECKING:
+    from gbrain.app.syncing import Synced
+
+
+def lowered(event: ParallelLowered) -> str:
+    """The sum that shows why fewer sources write at once than were asked for."""
+    needed = f"it takes {event.before + RENEWALS_AND_REST} connections"
+    return f"--parallel lowered from {event.before} to {event.after}: {needed}, and {event.limit}"
+
+
+def put_result(result: Result) -> None:
+    """One source's lines, each with its id before it."""
+    for line in _lines(result):
+        put(f"[{result.source_id}] {presentable(line)}")
+
+
+def _lines(result: Result) -> list[str]:
+    seconds = f"{result.duration.total_seconds():.1f} s"
+    lines = []
+    match result.sync_status:
+        case SyncStatus.UP_TO_DATE:
+            lines.append(f"up to date at {_short(result.to_revision)} ({seconds})")
+        case SyncStatus.FIRST_SYNC:
+            lines.append(f"first sync at {_short(result.to_revision)}: {_changes(result)} ({seconds})")
+        case SyncStatus.SYNCED:
+            lines.append(
+                f"synced {_short(result.from_revision)}..{_short(result.to_revision)}: {_changes(result)} ({seconds})"
+            )
+    if result.trouble is not None:
+        lines.append(f"{result.status.value}: {result.trouble.message}; {result.trouble.hint}")
+    if result.failures_open:
+        lines.append(f"{result.failures_open} pages could not be taken in: gbrain sources failures {result.source_id}")
+    return lines
+
+
+def _short(revision: str | None) -> str:
+    return (revision or "-")[:10]
+
+
+def _changes(result: Result) -> str:
+    counts = result.counts
+    words = [
+        f"{number} {word}"
+        for word in ("added", "modified", "renamed", "deleted", "failed", "skipped")
+        if (number := getattr(counts, word))
+    ]
+    return ", ".join(words) or "no page changed"
+
+
+def summary(results: list[Result]) -> str:
+    """The last line: how many of each status, and why those that are not ok are not."""
+    if not results:
+        return "no sources to sync: gbrain sources add ID --path DIR"
+    parts = []
+    for status in Status:
+        of_status = [result for result in results if result.status is status]
+        if of_status:
+            reasons = "; ".join(
+                f"{result.source_id}: {result.trouble.message}" for result in of_status if result.trouble is not None
+            )
+            parts.append(f"{len(of_status)} {status.value}" + (f" ({reasons})" if reasons else ""))
+    return presentable(", ".join(parts))
+
+
+def document(synced: Synced, elapsed: timedelta) -> dict[str, Any]:
+    """The whole answer, sorted by source."""
+    counts = {f"{status.value}_count": 0 for status in Status}
+    for result in synced.results:
+        counts[f"{result.status.value}_count"] += 1
+    return {
+        "parallel": synced.parallel,
+        "duration_ms": _milliseconds(elapsed),
+        "connections_peak": synced.connections_peak,
+        **counts,
+        "sources": [_row(result) for result in synced.results],
+    }
+
+
+def _row(result: Result) -> dict[str, Any]:
+    counts, trouble = result.counts, result.trouble
+    return {
+        "source_id": result.source_id,
+        "name": presentable(result.name),
+        "status": result.status.value,
+        "sync_status": result.sync_status.value if result.sync_status else None,
+        "from_revision": result.from_revision,
+        "to_revision": result.to_revision,
+        "added": counts.added,
+        "modified": counts.modified,
+        "renamed": counts.renamed,
+        "deleted": counts.deleted,
+        "failed": counts.failed,
+        "skipped": counts.skipped,
+        "failures_open": result.failures_open,
+        "chunks_created": counts.chunks_created,
+        "chunks_deleted": counts.chunks_deleted,
+        "embedded": 0,
+        "embeddings_pending": 0,
+        "duration_ms": _milliseconds(result.duration),
+        "error": presentable(trouble.message) if trouble else None,
+        "error_code": trouble.code.value if trouble else None,
+        "hint": presentable(trouble.hint) if trouble else None,
+    }
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
