@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from gbrain.domain.content import Reason
@@ -13,6 +14,7 @@ from gbrain.domain.renames import pair
 from gbrain.domain.slugs import base_slug, settle
 from gbrain.domain.tree import TreeChange, TreeEntry
 from gbrain.git.blobs import BlobReader
+from gbrain.services.aside import aside
 from gbrain.services.windows import windows
 from gbrain.spool.spool import Spool
 from gbrain.store import plan as stored
@@ -66,7 +68,7 @@ async def plan_afresh(spool: Spool, entries: AsyncGenerator[list[TreeEntry], Non
     async with aclosing(entries):
         async for piece in entries:
             spool.add(decision for entry in piece if (decision := decide(entry, None, None, rules)) is not None)
-    settle_newcomers(spool)
+    await aside(lambda: settle_newcomers(spool))
 
 
 async def _ask_sizes(spool: Spool, blobs: BlobReader) -> None:
@@ -83,25 +85,29 @@ async def _ask_sizes(spool: Spool, blobs: BlobReader) -> None:
 
 async def _settle(spool: Spool, pool: Pool, source_id: str, *, any_stored: bool) -> None:
     if spool.may_hold_renames:
-        for some in _batched(spool.movable()):
-            spool.rename(renamed for vanished, new in some for renamed in pair(vanished, new))
+        await aside(lambda: _pair_renames(spool))
     if not any_stored:
-        settle_newcomers(spool)
+        await aside(lambda: settle_newcomers(spool))
         return
-    spool.index_groups()
+    await aside(spool.index_groups)
     after = ""
     while bases := spool.touched_bases(after, PIECE):
         members = await stored.group_members(pool, source_id, [base for base, _ in bases])
-        groups = _Groups.of(members)
-        for base, contested in bases:
-            if contested or base in groups.by_base:
-                _settle_group(spool, base, groups.by_base.get(base, []))
+        await aside(partial(_settle_groups, spool, bases, members))
         after = bases[-1][0]
 
 
-def _batched(groups: Iterator[tuple[list[bytes], list[bytes]]]) -> Iterator[list[tuple[list[bytes], list[bytes]]]]:
-    while piece := list(islice(groups, PIECE)):
-        yield piece
+def _pair_renames(spool: Spool) -> None:
+    groups = spool.movable()
+    while some := list(islice(groups, PIECE)):
+        spool.rename(renamed for vanished, new in some for renamed in pair(vanished, new))
+
+
+def _settle_groups(spool: Spool, bases: list[tuple[str, bool]], members: list[stored.Member]) -> None:
+    groups = _Groups.of(members)
+    for base, contested in bases:
+        if contested or base in groups.by_base:
+            _settle_group(spool, base, groups.by_base.get(base, []))
 
 
 def settle_newcomers(spool: Spool) -> None:
