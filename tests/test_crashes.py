@@ -145,6 +145,8 @@ def test_a_signal_in_the_midst_of_writing_ends_with_one_document_and_gives_the_l
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], err.decode()
     assert json.loads(out)["error"]["code"] == {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}[number]
     assert ask(brain.url or "", "SELECT expires_at < clock_timestamp() FROM gbrain.leases") == [(True,)]
+    said = ask(brain.url or "", "SELECT status, error_code, finished_at IS NOT NULL, error FROM gbrain.runs")
+    assert said == [("error", "interrupted", True, "the run was interrupted")]
     _assert_made_good(brain, history.fresh[history.first], code=0)
 
 

@@ -76,6 +76,16 @@ class Run:
         except TimeoutError:
             return row
 
+    async def interrupted(self) -> None:
+        """Record that the run was told to end, where it had begun and there is time."""
+        if self._state is None:
+            return
+        try:
+            async with asyncio.timeout(_LAST_WORD_SECONDS), self._context.pool.connection() as conn:
+                await runs.interrupt(conn, self._run)
+        except (*faults.ANY, DatabaseUnusable, TimeoutError) as error:
+            logs.warning("the end of a run could not be recorded", source=self._state.source.id, because=str(error))
+
     async def _recorded(self, result: Result, *, fresh: bool) -> Result:
         """The row, put on record; where that fails it still counts what was committed."""
         try:

@@ -56,6 +56,9 @@ async def _under_lease(
         if (row := await run.broke_off(trouble_of(error, source.id, context.ran_out_of_room))) is None:
             raise
         return row
+    except asyncio.CancelledError:
+        await run.interrupted()
+        raise
     finally:
         await _release(context, source.id, taken)
 

@@ -63,6 +63,11 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> 
     return await failures_open(conn, result.source_id)
 
 
+async def interrupt(conn: Connection, run: Run) -> None:
+    """Record that the run was told to end. The source's last attempt stays what it was: nothing is wrong with it."""
+    await conn.execute(SQL["interrupt"], {"run": run.id})
+
+
 async def failures_open(conn: Connection, source_id: str) -> int:
     """How many failures of the source are open; 0 where there is no such source."""
     row = await (await conn.execute(SQL["failures_open"], {"source": source_id})).fetchone()

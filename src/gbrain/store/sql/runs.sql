@@ -33,6 +33,13 @@ SET finished_at = clock_timestamp(), phase = 'finish', status = %(status)s, sync
     error_code = %(error_code)s, error = %(error)s, hint = %(hint)s, to_revision = %(to_revision)s
 WHERE id = %(run)s AND finished_at IS NULL
 
+-- A run that was told to end says so itself, unless somebody has said it for it.
+-- name: interrupt
+UPDATE gbrain.runs
+SET finished_at = clock_timestamp(), status = 'error', error_code = 'interrupted', error = 'the run was interrupted',
+    hint = 'what it had committed is kept and the next run goes on from there'
+WHERE id = %(run)s AND finished_at IS NULL
+
 -- What the source remembers of it, as long as the lease is ours. Freshness moves only where the remote, if there is one,
 -- was really asked.
 -- name: note_attempt
