@@ -40,11 +40,17 @@ class Reason(StrEnum):
     FRONT_MATTER_BROKEN = "front_matter_broken"
     FRONT_MATTER_TOO_LARGE = "front_matter_too_large"
     FRONT_MATTER_TOO_DEEP = "front_matter_too_deep"
+    UNREADABLE = "unreadable"
 
     @property
     def skips(self) -> bool:
         """True where the path is left out for what it is; False where a person should look at it."""
         return self in _SKIPPED
+
+
+def skips(reason: str) -> bool:
+    """The same of a reason as it is stored, which may be none we know."""
+    return reason in _SKIPPED
 
 
 _SKIPPED = frozenset({Reason.BINARY, Reason.LFS_POINTER, Reason.SYMLINK, Reason.SUBMODULE})

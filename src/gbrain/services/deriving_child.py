@@ -27,9 +27,6 @@ PIPE_BYTES = 1 << 20
 Item = tuple[bytes, bytes]
 """A path and the blob that stands there."""
 
-Question = tuple[Sequence[Item], Sequence[int] | None]
-"""What is to be derived; where it is to be written, under which page ids."""
-
 _KINDS = {kind.value: kind for kind in LinkKind}
 
 
