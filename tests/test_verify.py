@@ -128,6 +128,13 @@ DAMAGES = [
         ("ledger_differs",),
         path="broken.md",
     ),
+    Damage(
+        "state",
+        """UPDATE gbrain.ledger SET state = 'skipped' WHERE path = 'broken.md';
+           UPDATE gbrain.states SET failures_open = failures_open - 1""",
+        ("ledger_differs",),
+        path="broken.md",
+    ),
     Damage("mode", "UPDATE gbrain.ledger SET mode = 1 WHERE path = 'broken.md'", ("ledger_differs",), path="broken.md"),
     Damage(
         "entry_missing",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gbrain.domain.content import Chunk, Link, PageContent, Refused
+from gbrain.domain.content import Chunk, Link, PageContent, Refused, skips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,10 @@ def structure_findings(
                 slug=row.slug != expected.slug,
             )
             yield Finding(code="page_differs" if row is page else "ledger_differs", path=path, detail=names)
-    if entry is not None and entry.mode != expected.mode:
-        yield Finding(code="ledger_differs", path=path, detail="mode")
+    if entry is not None:
+        names = _differing(mode=entry.mode != expected.mode, state=(entry.state == "skipped") != skips(entry.reason))
+        if names:
+            yield Finding(code="ledger_differs", path=path, detail=names)
     if expected.reason is not None:
         if page is not None:
             yield Finding(code="page_orphaned", path=path, detail=f"cannot be a page: {expected.reason}")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from gbrain.domain.verification import FullEntry, FullPage, Place, StoredLink
-from gbrain.store.connection import Connection, Pool
+from gbrain.store.connection import ANSWER_SECONDS, Connection, Pool
 from gbrain.store.statements import statements
 
 SQL = statements("verify")
@@ -35,9 +35,10 @@ class TextCheck(NamedTuple):
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection on which everything is read as of one moment, and nothing can be written."""
+    """A connection on which everything is read as of one moment, in bounded time each, and nothing can be written."""
     async with pool.connection() as conn, conn.transaction():
         await conn.execute(SQL["begin"])
+        await conn.execute(SQL["bound"], {"limit": f"{ANSWER_SECONDS:.0f}s"})
         yield conn
 
 

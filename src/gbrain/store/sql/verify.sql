@@ -2,6 +2,10 @@
 -- name: begin
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
+-- No piece takes so long, unless a lock is in its way.
+-- name: bound
+SELECT set_config('statement_timeout', %(limit)s, true)
+
 -- What status shows of the source, to be held against what is there.
 -- name: counts
 SELECT pages, chunks, failures_open, failures_acknowledged FROM gbrain.states WHERE source_id = %(source)s
