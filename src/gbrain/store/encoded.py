@@ -10,11 +10,17 @@ import orjson
 from gbrain.domain.content import PageContent
 from gbrain.store.binary_copy import int4, text, text_array
 
-_PLACE = struct.Struct("!hiqiii32s")
-_LINES = struct.Struct("!iiii")
+_PLACE = struct.Struct("!hiqiii32siiii")
 _LINK = struct.Struct("!hiqii")
 _TEXT = struct.Struct("!hi32s")
 _FIELDS_OF_PLACE, _FIELDS_OF_LINK, _FIELDS_OF_TEXT = 6, 5, 2
+
+Headings = tuple[str, ...]
+
+Place = tuple[bytes, Headings]
+"""A row of `copy_chunks` up to its headings, and these. They are encoded last: written out for each of a page's many
+places they may take a thousand times the room that the page does.
+"""
 
 
 class EncodedPage(NamedTuple):
@@ -25,8 +31,8 @@ class EncodedPage(NamedTuple):
     front_matter: bytes | None
     """JSON in UTF-8."""
     body_line: int
-    places: list[bytes]
-    """Rows of `copy_chunks`, by ordinal."""
+    places: list[Place]
+    """By ordinal."""
     links: list[bytes]
     """Rows of `copy_links`, by ordinal."""
     hashes: list[bytes]
@@ -50,14 +56,17 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
 
 
 def encode_place(
-    page_id: int, ordinal: int, text_hash: bytes, headings: tuple[str, ...], first_line: int, last_line: int
-) -> bytes:
+    page_id: int, ordinal: int, text_hash: bytes, headings: Headings, first_line: int, last_line: int
+) -> Place:
+    """A place, from which `place_row` makes the row of `copy_chunks`."""
+    row = _PLACE.pack(_FIELDS_OF_PLACE, 8, page_id, 4, ordinal, 32, text_hash, 4, first_line, 4, last_line)
+    return row, headings
+
+
+def place_row(place: Place) -> bytes:
     """A row of `copy_chunks`."""
-    return (
-        _PLACE.pack(_FIELDS_OF_PLACE, 8, page_id, 4, ordinal, 32, text_hash)
-        + text_array(headings)
-        + _LINES.pack(4, first_line, 4, last_line)
-    )
+    row, headings = place
+    return row + text_array(headings)
 
 
 def encode_link(page_id: int, ordinal: int, kind: str, target: str, line: int) -> bytes:

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from gbrain.store.binary_copy import Encoder, boolean, bytea, int4, int8, jsonb, row, stream, text
 from gbrain.store.connection import Connection
-from gbrain.store.encoded import encode_link, encode_place
+from gbrain.store.encoded import Place, encode_link, encode_place, place_row
 from gbrain.store.rows import Batch, LedgerRow, PageRow, Writer
 from gbrain.store.statements import statements
 
@@ -28,8 +28,10 @@ _COLUMNS: dict[str, tuple[Encoder, ...]] = {
 
 Values = tuple[Any, ...]
 
-Stored = Mapping[int, Mapping[int, bytes]]
-"""The rows that pages have now, as COPY would take them, by page and ordinal."""
+Row = TypeVar("Row", bytes, Place)
+
+Stored = Mapping[int, Mapping[int, Row]]
+"""The places or links that pages have now, as if they were to be sent, by page and ordinal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
     ledger = await _new_entries(conn, writer, batch)
     await _copy_values(conn, "copy_pages", (_page(page, writer.fingerprint) for page in batch.pages))
     await _copy(conn, "copy_texts", await _missing_texts(conn, writer.source_id, batch, places))
-    await _copy(conn, "copy_chunks", chain.from_iterable(new_places.values()))
+    await _copy(conn, "copy_chunks", map(place_row, chain.from_iterable(new_places.values())))
     await _copy(conn, "copy_links", chain.from_iterable(new_links.values()))
     await _copy_values(conn, "copy_removed", batch.removed)
     await _copy_values(conn, "copy_slugs", ((row.page_id, row.path, row.slug, row.release) for row in batch.slugs))
@@ -66,16 +68,16 @@ async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
             for page in batch.pages
             if new_places[page.page_id]
             or new_links[page.page_id]
-            or max(places[page.page_id], default=-1) >= len(page.content.places)
-            or max(links[page.page_id], default=-1) >= len(page.content.links)
+            or not places[page.page_id].keys() <= set(range(len(page.content.places)))
+            or not links[page.page_id].keys() <= set(range(len(page.content.links)))
         },
         more_places=sum(len(page.content.places) - len(places[page.page_id]) for page in batch.pages),
         ledger=ledger,
     )
 
 
-async def _stored(conn: Connection, name: str, encode: Callable[..., bytes], source_id: str, batch: Batch) -> Stored:
-    found: dict[int, dict[int, bytes]] = defaultdict(dict)
+async def _stored(conn: Connection, name: str, encode: Callable[..., Row], source_id: str, batch: Batch) -> Stored[Row]:
+    found: dict[int, dict[int, Row]] = defaultdict(dict)
     ids = [page.page_id for page in batch.pages if not page.is_new]
     if ids:
         cursor = await conn.execute(SQL[name], {"source": source_id, "pages": ids}, binary=True)
@@ -85,11 +87,11 @@ async def _stored(conn: Connection, name: str, encode: Callable[..., bytes], sou
     return found
 
 
-def _new(rows: list[bytes], stored: Mapping[int, bytes]) -> list[bytes]:
+def _new(rows: list[Row], stored: Mapping[int, Row]) -> list[Row]:
     return [row for ordinal, row in enumerate(rows) if stored.get(ordinal) != row] if stored else rows
 
 
-async def _missing_texts(conn: Connection, source_id: str, batch: Batch, places: Stored) -> list[bytes]:
+async def _missing_texts(conn: Connection, source_id: str, batch: Batch, places: Stored[Place]) -> list[bytes]:
     """The texts of new places that the source may not have yet, in order of hash."""
     texts = {
         text_hash: text

@@ -27,7 +27,7 @@ COPY stage_texts (hash, text) FROM STDIN (FORMAT binary)
 
 -- Where these stand.
 -- name: copy_chunks
-COPY stage_chunks (page_id, ordinal, hash, headings, first_line, last_line) FROM STDIN (FORMAT binary)
+COPY stage_chunks (page_id, ordinal, hash, first_line, last_line, headings) FROM STDIN (FORMAT binary)
 
 -- Their links.
 -- name: copy_links
@@ -89,7 +89,7 @@ SELECT c.text_id FROM gbrain.chunks AS c
 JOIN stage_chunks AS s ON c.page_id = s.page_id AND c.ordinal = s.ordinal
 UNION ALL
 SELECT c.text_id FROM gbrain.chunks AS c
-JOIN stage_pages AS s ON c.page_id = s.page_id AND c.ordinal >= s.chunk_count
+JOIN stage_pages AS s ON c.page_id = s.page_id AND (c.ordinal >= s.chunk_count OR c.ordinal < 0)
 WHERE NOT s.is_new
 
 -- Places of pages that go.
@@ -154,10 +154,10 @@ SELECT %(source)s, s.hash, s.text
 FROM stage_texts AS s
 WHERE NOT EXISTS (SELECT FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = s.hash)
 
--- Places beyond the new end of a page.
+-- Places beyond the new end of a page, and any before its beginning.
 -- name: trim_chunks
 DELETE FROM gbrain.chunks AS c USING stage_pages AS s
-WHERE NOT s.is_new AND c.page_id = s.page_id AND c.ordinal >= s.chunk_count
+WHERE NOT s.is_new AND c.page_id = s.page_id AND (c.ordinal >= s.chunk_count OR c.ordinal < 0)
 
 -- Places of new pages.
 -- name: insert_chunks
@@ -176,10 +176,10 @@ ON CONFLICT (page_id, ordinal) DO UPDATE
 SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
     last_line = excluded.last_line
 
--- Links beyond the new number of a page's links.
+-- Links beyond the new number of a page's links, and any before the first.
 -- name: trim_links
 DELETE FROM gbrain.links AS l USING stage_pages AS s
-WHERE NOT s.is_new AND l.page_id = s.page_id AND l.ordinal >= s.link_count
+WHERE NOT s.is_new AND l.page_id = s.page_id AND (l.ordinal >= s.link_count OR l.ordinal < 0)
 
 -- Links of new pages.
 -- name: insert_links
