@@ -296,10 +296,10 @@ def test_under_another_rule_for_slugs_every_page_gets_the_slug_it_then_has(
 
 
 _LARGE = """
-import json, resource
+import asyncio, json, resource
 from gbrain.domain.plan import Drop, StoredPage, Write
 from gbrain.domain.tree import TreeEntry
-from gbrain.services.planning import settle_newcomers
+from gbrain.services.planning import _settle_newcomers
 from gbrain.spool.spool import Spool
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with Spool() as spool:
@@ -310,7 +310,7 @@ with Spool() as spool:
             Write(TreeEntry(b"folder-%d/page-%d.md" % (n % 997, n), 0o100644, n.to_bytes(20, "big"), 100), None, None)
             for n in range(start, start + 1000)
         )
-    settle_newcomers(spool)
+    asyncio.run(_settle_newcomers(spool))
     cleared = sum(len(rows) for rows in spool.clearing(1000))
     written = sum(len(rows) for rows in spool.writing(1000))
     print(json.dumps([cleared, written, peak() - began]))

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
+_THREADS = ThreadPoolExecutor(max_workers=32, thread_name_prefix="aside")
+"""Not the event loop's own, whose few threads may all be waiting for names to be looked up."""
+
 
 async def aside(work: Callable[[], Answer]) -> Answer:
-    """What the work gives. Who is cancelled meanwhile waits for its end: what it works on is closed afterwards."""
-    working = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        await asyncio.wait([working])
-        raise
+    """What the work gives. Who is cancelled meanwhile, however often, waits for its end: what it works on is closed
+    afterwards.
+    """
+    working = asyncio.get_running_loop().run_in_executor(_THREADS, work)
+    cancelled: asyncio.CancelledError | None = None
+    while not working.done():
+        try:
+            await asyncio.wait([working])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        working.exception()
+        raise cancelled
+    return working.result()

@@ -68,7 +68,7 @@ async def plan_afresh(spool: Spool, entries: AsyncGenerator[list[TreeEntry], Non
     async with aclosing(entries):
         async for piece in entries:
             spool.add(decision for entry in piece if (decision := decide(entry, None, None, rules)) is not None)
-    await aside(lambda: settle_newcomers(spool))
+    await _settle_newcomers(spool)
 
 
 async def _ask_sizes(spool: Spool, blobs: BlobReader) -> None:
@@ -87,7 +87,7 @@ async def _settle(spool: Spool, pool: Pool, source_id: str, *, any_stored: bool)
     if spool.may_hold_renames:
         await aside(lambda: _pair_renames(spool))
     if not any_stored:
-        await aside(lambda: settle_newcomers(spool))
+        await _settle_newcomers(spool)
         return
     await aside(spool.index_groups)
     after = ""
@@ -110,14 +110,13 @@ def _settle_groups(spool: Spool, bases: list[tuple[str, bool]], members: list[st
             _settle_group(spool, base, groups.by_base.get(base, []))
 
 
-def settle_newcomers(spool: Spool) -> None:
+async def _settle_newcomers(spool: Spool) -> None:
     """Settle the slugs where every path is new."""
-    spool.index_groups()
+    await aside(spool.index_groups)
     after = ""
     while bases := spool.touched_bases(after, PIECE):
-        for base, contested in bases:
-            if contested:
-                _settle_group(spool, base, [])
+        contested = [base for base, is_contested in bases if is_contested]
+        await aside(partial(_settle_groups, spool, [(base, True) for base in contested], []))
         after = bases[-1][0]
 
 
