@@ -52,6 +52,7 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("batch", "bound"): {"limit": "10000ms", "lock_limit": "5000ms"},
     ("batch", "count_batch"): {"pages": 1},
     ("mending", "recount"): {"pages": 1},
+    ("verify", "bound"): {"limit": "60s"},
     ("sources", "create"): {"id": "new", "path": None},
 }
 _OF_FILE: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ import pytest
 
 from support.commands import BrainCommand
 from support.databases import copy_of
-from support.documents import checked
+from support.documents import checked, checked_error
 from support.fresh import Fresh
 from support.inside import Inside
 from support.repositories import Repository
@@ -115,6 +115,17 @@ DAMAGES = [
     ),
     Damage("link_line", f"UPDATE gbrain.links SET line = 1 WHERE page_id = {PAGE} AND ordinal = 1", ("links_differ",)),
     Damage("link_missing", f"DELETE FROM gbrain.links WHERE page_id = {PAGE} AND ordinal = 0", ("links_differ",)),
+    Damage("link_before_the_first", f"INSERT INTO gbrain.links VALUES ({PAGE}, -1, 'link', 'x', 1)", ("links_differ",)),
+    Damage(
+        "chunk_before_the_first",
+        f"INSERT INTO gbrain.chunks VALUES ({PAGE}, -1, {TEXT}, '{{}}', 1, 1)",
+        ("chunks_differ",),
+    ),
+    Damage(
+        "headings_in_rows",
+        f"UPDATE gbrain.chunks SET headings = '{{{{a,b}},{{c,d}}}}' WHERE page_id = {PAGE} AND ordinal = 0",
+        ("chunks_differ",),
+    ),
     Damage("link_too_many", f"INSERT INTO gbrain.links VALUES ({PAGE}, 9, 'link', 'x', 1)", ("links_differ",)),
     Damage(
         "reason",
@@ -359,3 +370,17 @@ def _found(brain: BrainCommand, inside: Inside) -> set[tuple[str, str | None]]:
     found |= {(f"stray {table}", None) for table, number in document["stray_rows"].items() if number}
     assert done.code == (1 if found else 0)
     return found
+
+
+def test_a_lock_that_keeps_verification_waiting_is_told_as_what_it_is(
+    brain: BrainCommand, repository: Repository, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    for place in ("gbrain.services.verify", "gbrain.store.verify"):
+        monkeypatch.setattr(f"{place}.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("gbrain.services.verify._STRAY_TIMES", 10)
+    with psycopg.connect(brain.url or "") as conn:
+        conn.execute("LOCK TABLE gbrain.links IN ACCESS EXCLUSIVE MODE")
+        error = checked_error(inside.run(brain, "sources", "verify", "--all", "--json", code=6), "database")
+        assert "lock" in error["hint"]

@@ -84,10 +84,11 @@ async def run_verify(
         async with at_once:
             return await verify_source(context, source, sample=sample)
 
-    async with _context(brain, _Counting(brain), None) as context, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(source)) for source in chosen]
-        stray = group.create_task(stray_rows(context))
-    return [task.result() for task in tasks], stray.result()
+    async with _context(brain, _Counting(brain), None) as context:
+        stray = await stray_rows(context)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(source)) for source in chosen]
+    return [task.result() for task in tasks], stray
 
 
 async def _within_budget(brain: Brain, width: int, emit: Callable[[Event], None]) -> int:

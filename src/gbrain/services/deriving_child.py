@@ -1,7 +1,8 @@
 """The program of a deriving process: batches in on standard input, pages out on standard output, till input ends.
 
 What is to be written goes over the pipe as rows of COPY. What is to be compared goes as plain tuples: named ones are
-pickled and made again several times slower, and there are hundreds of thousands of them.
+pickled and made again several times slower, and there are hundreds of thousands of them. A defect is an answer too;
+only want of memory ends the process, as the system's own killer would.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
+import os
 import pickle
+import signal
 import struct
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gbrain.domain.content import Chunk, Derived, Link, LinkKind, PageContent, PageKind, Reason, Refused
@@ -20,6 +25,9 @@ from gbrain.store.encoded import EncodedPage, encode_page
 
 LENGTH = struct.Struct("!Q")
 """What stands before each pickled message, either way."""
+
+DONE, FAILED = b"+", b"!"
+"""What an answer begins with: pages follow, or the words of a defect."""
 
 PIPE_BYTES = 1 << 20
 """What a pipe may hold where the system lets us say so: fewer wake-ups for each batch."""
@@ -65,15 +73,28 @@ def main() -> None:
         for stream in (questions, answers):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    while head := questions.read(LENGTH.size):
-        (length,) = LENGTH.unpack(head)
-        items, page_ids = pickle.loads(questions.read(length))  # noqa: S301 - from our parent
-        answer = (
-            packed(derive_all(items)) if page_ids is None else pickle.dumps(encode_all(items, page_ids), protocol=5)
-        )
-        answers.write(LENGTH.pack(len(answer)))
-        answers.write(answer)
-        answers.flush()
+    with contextlib.suppress(BrokenPipeError):
+        while head := questions.read(LENGTH.size):
+            (length,) = LENGTH.unpack(head)
+            answer = _answered(questions.read(length))
+            answers.write(LENGTH.pack(len(answer)))
+            answers.write(answer)
+            answers.flush()
+
+
+def _answered(question: bytes) -> bytes:
+    try:
+        items, page_ids = pickle.loads(question)  # noqa: S301 - from our parent
+        if page_ids is None:
+            return DONE + packed(derive_all(items))
+        return DONE + pickle.dumps(encode_all(items, page_ids), protocol=5)
+    except MemoryError:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+        return FAILED + told.encode("utf-8", "replace")
 
 
 def _plain(derived: Derived) -> tuple[Any, ...]:

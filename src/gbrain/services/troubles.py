@@ -35,6 +35,9 @@ def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[
             return Trouble(code=Code.DISK_FULL, message=f"no space left: {message}", hint=_MAKE_SPACE)
         case DatabaseUnusable():
             return Trouble(code=Code.DATABASE, message=message, hint=error.hint or _CHECK_SERVER)
+        case _ if isinstance(error, faults.TOOK_TOO_LONG):
+            hint = "end the session that holds a lock on gbrain's tables, or see what keeps the server busy"
+            return Trouble(code=Code.DATABASE, message="the database gave no answer in time", hint=hint)
         case _ if isinstance(error, faults.ANY):
             return Trouble(code=Code.DATABASE, message=f"the database: {message}", hint=_CHECK_SERVER)
         case GitError() | PathTwice():

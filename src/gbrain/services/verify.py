@@ -33,13 +33,15 @@ from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
 from gbrain.services.writing import BATCH_BYTES
 from gbrain.spool.spool import Spool, ToWrite
-from gbrain.store import sources, verify
-from gbrain.store.connection import Connection
+from gbrain.store import faults, sources, verify
+from gbrain.store.connection import ANSWER_SECONDS, Connection, no_answer
 
 MAX_FINDINGS = 1000
 """Findings beyond these are counted, not kept."""
 
 _PIECE = 500
+_STRAY_TIMES = 10
+"""How much longer than others the question for stray rows may take: it looks at all there is."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,9 +94,12 @@ async def verify_source(context: SyncContext, source: Source, *, sample: int | N
 
 
 async def stray_rows(context: SyncContext) -> dict[str, int]:
-    """Rows that belong to no source or page at all, by table."""
-    async with verify.snapshot(context.pool) as conn:
-        return await verify.stray_rows(conn)
+    """Rows that belong to no source or page at all, by table. Raises DatabaseUnusable where that takes too long."""
+    try:
+        async with verify.snapshot(context.pool, times=_STRAY_TIMES) as conn:
+            return await verify.stray_rows(conn)
+    except faults.TOOK_TOO_LONG as error:
+        raise no_answer(_STRAY_TIMES * ANSWER_SECONDS) from error
 
 
 async def _verify(context: SyncContext, source: Source, report: Report, sample: int | None) -> None:

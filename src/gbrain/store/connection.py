@@ -33,7 +33,12 @@ async def answering(pool: Pool, *, times: int = 1) -> AsyncIterator[Connection]:
         except TimeoutError as error:
             if not scope.expired():
                 raise
-            raise DatabaseUnusable(
-                f"the database gave no answer for {seconds:g} s",
-                hint="end the session that holds a lock on gbrain's tables, or see what keeps the server busy",
-            ) from error
+            raise no_answer(seconds) from error
+
+
+def no_answer(seconds: float) -> DatabaseUnusable:
+    """The error of a question that was given up after so long."""
+    return DatabaseUnusable(
+        f"the database gave no answer for {seconds:g} s",
+        hint="end the session that holds a lock on gbrain's tables, or see what keeps the server busy",
+    )

@@ -34,11 +34,14 @@ class TextCheck(NamedTuple):
 
 
 @asynccontextmanager
-async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection on which everything is read as of one moment, in bounded time each, and nothing can be written."""
+async def snapshot(pool: Pool, *, times: int = 1) -> AsyncIterator[Connection]:
+    """A connection on which everything is read as of one moment, and nothing can be written.
+
+    Each statement may take `times` ANSWER_SECONDS.
+    """
     async with pool.connection() as conn, conn.transaction():
         await conn.execute(SQL["begin"])
-        await conn.execute(SQL["bound"], {"limit": f"{ANSWER_SECONDS:.0f}s"})
+        await conn.execute(SQL["bound"], {"limit": f"{times * ANSWER_SECONDS:.0f}s"})
         yield conn
 
 
