@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from gbrain.chunking.decode import REPLACEMENT
@@ -16,6 +15,7 @@ _WORDS: dict[str, bool | None] = {
 }
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _LONGEST_NUMBER = 100
+_WHOLE_FROM = 2**53
 _DECIMAL = re.compile(r"[-+]?[0-9]+")
 _PREFIXED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -25,7 +25,8 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 def plain_value(text: str) -> Scalar:
     """The value of a scalar written without quotes.
 
-    Whatever JSON has no word for stays the string as written: dates, `.inf`, `.nan`, integers beyond 64 bits.
+    Whatever JSON has no word for stays the string as written: dates, `.inf`, `.nan`, integers beyond 64 bits, and
+    fractions so large that they are whole, which PostgreSQL gives back as integers.
     """
     if text in _WORDS:
         return _WORDS[text]
@@ -45,7 +46,7 @@ def _number(text: str) -> int | float | None:
         return _within_64_bits(int(text))
     if _PREFIXED.fullmatch(text):
         return _within_64_bits(int(text, 0))
-    if _FLOAT.fullmatch(text) and math.isfinite(value := float(text)):
+    if _FLOAT.fullmatch(text) and abs(value := float(text)) < _WHOLE_FROM:
         return value
     return None
 
