@@ -150,6 +150,16 @@ def test_a_signal_in_the_midst_of_writing_ends_with_one_document_and_gives_the_l
     _assert_made_good(brain, history.fresh[history.first], code=0)
 
 
+def test_status_does_not_call_a_killed_run_running(brain: BrainCommand, repository: Repository) -> None:
+    brain.add("wiki", repository.folder)
+    with driven(brain, "--stop", "staged") as process:
+        wait_until_stopped(process)
+        [row] = brain.run("sources", "status", "--json").document["sources"]
+        assert row["running"]["phase"] == "write"
+    [row] = brain.run("sources", "status", "--json").document["sources"]
+    assert row["running"] is None
+
+
 def test_a_sync_survives_the_kill_of_an_idle_deriving_process(brain: BrainCommand, tmp_path: Path) -> None:
     repository = _large_repository(tmp_path / "repository")
     brain.add("wiki", repository.folder)

@@ -105,7 +105,7 @@ class LeaseKeeper:
         if current is None:
             await leases.create(conn, name)
             return None
-        if _life_of(current.holder, self.me) is not Life.DEAD:
+        if life_of(current.holder, self.me) is not Life.DEAD:
             return Held(holder=current.holder)
         return await leases.take_from_dead(conn, name, self.me, term=self.term, seen_token=current.token)
 
@@ -160,7 +160,8 @@ def _end(holding: _Holding) -> None:
     holding.scope.reschedule(asyncio.get_running_loop().time())
 
 
-def _life_of(holder: Holder, me: Holder) -> Life:
+def life_of(holder: Holder, me: Holder) -> Life:
+    """What can be said of a holder from where we stand."""
     same_place = (holder.boot, holder.pids) == (me.boot, me.pids)
     return judge(holder, me, started_now=started_at(holder.pid) if same_place else None)
 

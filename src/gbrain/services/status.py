@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gbrain.domain.health import Health, Signs, Staleness, assess, staleness_of
+from gbrain.domain.lease import Holder, Life
+from gbrain.machine.process import this_process
+from gbrain.services.leasing import life_of
 from gbrain.store.connection import Connection
 from gbrain.store.status import SourceStatus, statuses
 
@@ -27,8 +30,15 @@ class Assessed:
 
 
 async def read_status(conn: Connection) -> list[Assessed]:
-    """Every source that is not archived, by id."""
-    return [_assessed(status) for status in await statuses(conn)]
+    """Every source that is not archived, by id. A run whose process is seen to be dead is not under way."""
+    me = this_process()
+    return [_assessed(_without_the_dead(status, me)) for status in await statuses(conn)]
+
+
+def _without_the_dead(status: SourceStatus, me: Holder) -> SourceStatus:
+    if status.running is None or life_of(status.running.holder, me) is not Life.DEAD:
+        return status
+    return replace(status, running=None)
 
 
 def _assessed(status: SourceStatus) -> Assessed:

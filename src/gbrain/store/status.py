@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from gbrain.domain.lease import Holder
 from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
 
@@ -21,6 +24,8 @@ class Running:
     phase: str
     done: int
     total: int | None
+    holder: Holder
+    """Of the lease the run is under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,12 @@ async def statuses(conn: Connection) -> list[SourceStatus]:
     found = []
     for row in await (await conn.execute(SQL["status"])).fetchall():
         kept, run = row[: len(names)], row[len(names) :]
-        running = Running(**dict(zip(Running.__dataclass_fields__, run, strict=True))) if run[0] is not None else None
+        running = _running(run) if run[0] is not None else None
         found.append(SourceStatus(**dict(zip(names, kept, strict=True)), running=running))
     return found
+
+
+def _running(row: Sequence[Any]) -> Running:
+    fields = dict(zip(Running.__dataclass_fields__, row[:6], strict=False))
+    host, boot, pids, pid, started = row[6:]
+    return Running(**fields, holder=Holder(host=host, boot=boot, pids=pids, pid=pid, started=started))
