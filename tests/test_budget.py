@@ -50,7 +50,7 @@ def test_what_the_role_may_not_open_is_not_written_side_by_side(
     document = checked(done, "sync")
     assert (document["parallel"], document["ok_count"]) == (2, 4)
     assert document["connections_peak"] <= 4
-    sum_ = "it takes 6 connections, and the role grants 4 (4, of which 0 are taken)"
+    sum_ = "it takes 6 connections, and the role grants 4 (4, none taken)"
     assert done.err == f"--parallel lowered from 4 to 2: {sum_}\n"
     assert inside.run(limited(4), "-q", "sync", "--all", "--json").err == ""
 
@@ -63,7 +63,7 @@ def test_what_others_have_of_a_database_is_taken_off(limited: Callable[[int], Br
             owner.execute(f"ALTER DATABASE {other.info.dbname} CONNECTION LIMIT 7".encode())
         done = inside.run(brain, "sync", "--all", "--json")
     # The connection that made the role is the second of the others.
-    assert done.err.endswith("the database grants 5 (7, of which 2 are taken)\n")
+    assert done.err.endswith("the database grants 5 (7, 2 taken)\n")
     assert (done.document["parallel"], done.document["ok_count"]) == (3, 4)
 
 
@@ -72,7 +72,7 @@ def test_below_three_connections_the_command_refuses_and_says_the_sum(
 ) -> None:
     error = checked(inside.run(limited(2), "sync", "--all", "--json", code=6), "error")["error"]
     assert error["code"] == "database"
-    assert error["message"] == "a sync needs 3 connections, and the role grants 2 (2, of which 0 are taken)"
+    assert error["message"] == "a sync needs 3 connections, and the role grants 2 (2, none taken)"
     assert "raise the limit" in error["hint"]
 
 
@@ -105,7 +105,7 @@ def test_a_server_that_is_nearly_full_keeps_what_is_reserved_for_its_administrat
     wide: BrainCommand, inside: Inside
 ) -> None:
     done = inside.run(wide, "sync", "--all", "--json")
-    assert "the server grants 3 (97, of which 94 are taken)" in done.err
+    assert "the server grants 3 (97, 94 taken)" in done.err
     assert (done.document["parallel"], done.document["ok_count"]) == (1, 4)
     assert done.document["connections_peak"] <= 3
 

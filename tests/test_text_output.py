@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from support.commands import GBRAIN, BrainCommand
 from support.documents import checked
 from support.inside import Inside
 from support.repositories import Repository
+from support.servers import Server
 
 ESCAPE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 CUT = "[injected] all is well\x1b[2K"
@@ -186,3 +188,34 @@ def _sql(brain: BrainCommand, statement: str, *values: Any) -> None:
     assert brain.url is not None
     with psycopg.connect(brain.url, autocommit=True) as conn:
         conn.execute(statement.encode(), values)
+
+
+def test_quiet_says_only_what_went_wrong(
+    brain: BrainCommand, repository: Repository, inside: Inside, tmp_path: Path
+) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    done = inside.run(brain, "-q", "sync", "--all")
+    assert (done.out, done.err) == ("", "")
+    gone = Repository.create(tmp_path / "gone", {"page.md": "# Page\n"})
+    inside.run(brain, "sources", "add", "gone", "--path", str(gone.folder))
+    shutil.rmtree(gone.folder)
+    repository.commit({"broken.md": "---\na: [\n---\n", "also.md": "---\na: [\n---\n"})
+    lines = inside.run(brain, "-q", "sync", "--all", code=1).out.splitlines()
+    assert {line.partition("]")[0] for line in lines[:-1]} == {"[gone", "[wiki"}
+    assert lines[-1].startswith("1 ok, 1 error (gone: ")
+    assert lines[-1].endswith("2 open failures (wiki)")
+
+
+def test_verbose_tells_the_steps_on_standard_error(brain: BrainCommand, repository: Repository, inside: Inside) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    said = inside.run(brain, "-v", "sync", "--all").err
+    for step in ("the lease is ours", "fetched", "a phase begins", "a batch is in"):
+        assert step in said
+
+
+def test_init_says_whether_the_brain_is_new(new_database: Callable[[], str], server: Server, tmp_path: Path) -> None:
+    brain = BrainCommand(home=tmp_path / "home", url=server.url(new_database()))
+    with psycopg.connect(brain.url or "", autocommit=True) as conn:
+        conn.execute("DROP SCHEMA IF EXISTS gbrain CASCADE")
+    assert brain.run("init").out.startswith("new brain in ")
+    assert brain.run("init").out.startswith("brain in ")

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
+
+_TOO_EARLY = {
+    130: ("interrupted", "interrupted before anything was begun", "run the command again"),
+    143: ("terminated", "terminated before anything was begun", "run the command again"),
+}
 
 
 def main() -> None:
@@ -12,6 +19,33 @@ def main() -> None:
 
         sys.stdout.write(f"gbrain {__version__}\n")
         return
-    from gbrain.cli.main import run
+    sys.exit(_run(sys.argv[1:]))
 
-    sys.exit(run(sys.argv[1:]))
+
+def _run(arguments: list[str]) -> int:
+    """The command's code; a signal while its parts are still being loaded is answered here."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        from gbrain.cli.main import run
+    except KeyboardInterrupt:
+        return _too_early(130, arguments)
+    except _Terminated:
+        return _too_early(143, arguments)
+    return run(arguments)
+
+
+class _Terminated(BaseException):
+    """The process was asked to end."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _too_early(exit_code: int, arguments: list[str]) -> int:
+    code, message, hint = _TOO_EARLY[exit_code]
+    sys.stderr.write(f"error: {message}; {hint}\n")
+    if "--json" in arguments:
+        error = f'{{"code":"{code}","message":"{message}","hint":"{hint}"}}'
+        sys.stdout.write(f'{{"schema_version":1,"error":{error}}}\n')
+    return exit_code

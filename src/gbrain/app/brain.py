@@ -34,6 +34,8 @@ class Brain:
     conninfo: str
     direct_conninfo: str
     is_embedded: bool
+    is_new: bool
+    """Whether it was made just now."""
     pool: Pool
     ran_out_of_room: Callable[[], bool]
     """Whether the embedded server has said, since the brain was opened, that its disk is full."""
@@ -64,12 +66,15 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
     size = min(connections, settings.max_connections or connections)
     async with open_pool(conninfo, size=size, gone_after_s=gone_after_s) as pool:
         try:
-            await _migrate(direct)
+            applied = await _migrate(direct)
+            if direct != conninfo:
+                await (await connect(conninfo)).close()
             yield Brain(
                 settings=settings,
                 conninfo=conninfo,
                 direct_conninfo=direct,
                 is_embedded=not settings.database_url,
+                is_new=1 in applied,
                 pool=pool,
                 ran_out_of_room=ran_out_of_room,
             )
@@ -94,10 +99,13 @@ def destroy_embedded(settings: Settings) -> bool:
     return was_there
 
 
-async def _migrate(direct: str) -> None:
-    """See that the schema is this program's, on a connection whose failure says at once what is wrong."""
+async def _migrate(direct: str) -> list[int]:
+    """See that the schema is this program's, on a connection whose failure says at once what is wrong.
+
+    The versions that were applied.
+    """
     conn = await connect(direct)
     try:
-        await schema.migrate(conn)
+        return await schema.migrate(conn)
     finally:
         await conn.close()

@@ -46,6 +46,11 @@ def tell_error(message: str, hint: str | None) -> None:
     tell(f"error: {message.rstrip('.')}" + (f"; {hint}" if hint else ""))
 
 
+def counted(number: int, word: str) -> str:
+    """How many there are of a thing, in words: `1 page`, `2 pages`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def presentable(text: str) -> str:
     """The text without credentials, its control characters made visible."""
     return visible(redact(text))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gbrain.app.brain import brain_exists, destroy_embedded
+from gbrain.app.brain import Brain, destroy_embedded
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
@@ -24,14 +24,17 @@ def init(context: typer.Context, as_json: Json = False) -> None:
     """Make the brain, or see that it is there: harmless to repeat."""
 
     settings = settings_of(context)
-    was_there = brain_exists(settings)
-    version, server = with_brain(context, lambda brain: brain.ask(describe))
+
+    async def look(brain: Brain) -> tuple[bool, int, str]:
+        return brain.is_new, *await brain.ask(describe)
+
+    is_new, version, server = with_brain(context, look)
     place = presentable(settings.database_url or str(settings.home))
     if as_json:
         kind = "served" if settings.database_url else "embedded"
         put_document({"brain": {"kind": kind, "place": place, "schema_version": version, "server_version": server}})
         return
-    put(f"{'brain' if was_there else 'new brain'} in {place}: schema {version}, PostgreSQL {server}, with pgvector")
+    put(f"{'new brain' if is_new else 'brain'} in {place}: schema {version}, PostgreSQL {server}, with pgvector")
     put("next: gbrain sources add ID --path DIR, then gbrain sync --all")
 
 

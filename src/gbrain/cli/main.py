@@ -50,7 +50,7 @@ def _main(
     log_format: Annotated[str, typer.Option(help="text or json.")] = "text",
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_put_version, is_eager=True, help="The version, and nothing else."),
+        typer.Option("--version", callback=_put_version, is_eager=True, help="The version."),
     ] = False,
 ) -> None:
     """Many git repositories in one searchable brain, and the truth about how fresh it is."""

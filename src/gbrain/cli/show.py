@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.answer import counted, presentable, put, put_document
 from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.redaction import visible
@@ -32,7 +32,7 @@ def show(
         return
     found = page.head
     put(f"{found.source_id}:{found.slug}  {presentable(found.title)}")
-    counts = f"{len(page.chunks)} chunks, {len(page.links)} links"
+    counts = f"{counted(len(page.chunks), 'chunk')}, {counted(len(page.links), 'link')}"
     put(f"{shown_path(found)}, {found.kind}, {counts}, from line {found.body_line}")
     put("")
     put(visible(page.body, newlines="keep").rstrip("\n"))

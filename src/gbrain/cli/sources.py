@@ -9,7 +9,7 @@ import typer
 
 from gbrain.app.brain import Brain
 from gbrain.cli import failures, status, verify
-from gbrain.cli.answer import instant, presentable, put, put_document
+from gbrain.cli.answer import counted, instant, presentable, put, put_document
 from gbrain.cli.options import Id, Json, duration
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.paths import display
@@ -69,9 +69,10 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         put_document({"sources": [_described(state) for state in states]})
         return
-    width = max((len(state.source.id) for state in states), default=0)
-    for state in states:
-        put(f"{state.source.id:<{width}}  {presentable(state.source.name)}  {presentable(_place(state))}")
+    rows = [(state.source.id, presentable(state.source.name), presentable(_place(state))) for state in states]
+    width, wide = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    for source_id, name, where in rows:
+        put(f"{source_id:<{width}}  {name:<{wide}}  {where}")
     if not states:
         put("no sources yet: gbrain sources add ID --path DIR")
 
@@ -109,12 +110,13 @@ def remove(
         return weight, yes and not dry_run
 
     weight, removed = with_brain(context, work)
-    what = f"{weight.pages} pages, {weight.chunks} chunks, {weight.failures} failures, {weight.runs} runs"
+    counts = [(weight.pages, "page"), (weight.chunks, "chunk"), (weight.failures, "failure"), (weight.runs, "run")]
+    what = ", ".join(counted(number, word) for number, word in counts)
     if not yes and not dry_run:
         raise ConfirmationNeeded(f"this would delete {source_id}: {what}", hint="add --yes to do it")
     if as_json:
-        counts = {"pages": weight.pages, "chunks": weight.chunks, "failures": weight.failures, "runs": weight.runs}
-        put_document({"sources": [{"source_id": source_id, "removed": removed, **counts}]})
+        numbers = {f"{word}s": number for number, word in counts}
+        put_document({"sources": [{"source_id": source_id, "removed": removed, **numbers}]})
         return
     put(f"{'removed' if removed else 'would remove'} {source_id}: {what}")
 

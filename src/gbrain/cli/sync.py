@@ -12,7 +12,7 @@ from gbrain.app.brain import Brain
 from gbrain.cli.answer import put, put_document, tell
 from gbrain.cli.options import Json, positive
 from gbrain.cli.state import globals_of, here, settings_of, with_brain
-from gbrain.cli.sync_report import document, lowered, put_result, summary
+from gbrain.cli.sync_report import document, is_well, lowered, put_result, summary
 from gbrain.domain.events import Event, Finished, ParallelLowered
 from gbrain.domain.outcome import exit_code
 from gbrain.domain.parallelism import DEFAULT_WRITERS
@@ -69,7 +69,7 @@ def sync(
     telling.check()
     if as_json:
         put_document(document(synced, timedelta(seconds=time.monotonic() - started)))
-    else:
+    elif not (globals_of(context).quiet and all(map(is_well, synced.results))):
         put(summary(synced.results))
     return exit_code(synced.results, all_sources=all_sources)
 
@@ -86,6 +86,8 @@ class _Telling:
         if isinstance(event, ParallelLowered) and not self._is_quiet:
             tell(lowered(event))
         elif isinstance(event, Finished) and not self._as_json and self._unwritable is None:
+            if self._is_quiet and is_well(event.result):
+                return
             try:
                 put_result(event.result)
             except CouldNotRun as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from gbrain.cli.answer import presentable, put
+from gbrain.cli.answer import counted, presentable, put
 from gbrain.domain.events import ParallelLowered
 from gbrain.domain.outcome import Result, Status, SyncStatus
 from gbrain.domain.parallelism import RENEWALS_AND_REST
@@ -18,6 +18,11 @@ def lowered(event: ParallelLowered) -> str:
     """The sum that shows why fewer sources write at once than were asked for."""
     needed = f"it takes {event.before + RENEWALS_AND_REST} connections"
     return f"--parallel lowered from {event.before} to {event.after}: {needed}, and {event.limit}"
+
+
+def is_well(result: Result) -> bool:
+    """Whether nobody need look at the source."""
+    return result.status in (Status.OK, Status.SKIPPED) and not result.failures_open
 
 
 def put_result(result: Result) -> None:
@@ -41,7 +46,8 @@ def _lines(result: Result) -> list[str]:
     if result.trouble is not None:
         lines.append(f"{result.status.value}: {result.trouble.message}; {result.trouble.hint}")
     if result.failures_open:
-        lines.append(f"{result.failures_open} pages could not be taken in: gbrain sources failures {result.source_id}")
+        what = counted(result.failures_open, "file")
+        lines.append(f"{what} could not be taken in: gbrain sources failures {result.source_id}")
     return lines
 
 
@@ -71,6 +77,10 @@ def summary(results: list[Result]) -> str:
                 f"{result.source_id}: {result.trouble.message}" for result in of_status if result.trouble is not None
             )
             parts.append(f"{len(of_status)} {status.value}" + (f" ({reasons})" if reasons else ""))
+    open_failures = [result for result in results if result.failures_open]
+    if open_failures:
+        total = counted(sum(result.failures_open for result in open_failures), "open failure")
+        parts.append(f"{total} ({', '.join(result.source_id for result in open_failures)})")
     return presentable(", ".join(parts))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gbrain.app.brain import Brain
-from gbrain.cli.answer import presentable, put, put_document
+from gbrain.cli.answer import counted, presentable, put, put_document
 from gbrain.cli.options import Json, MaybeId, positive
 from gbrain.cli.state import here, settings_of, with_brain
 from gbrain.domain.paths import display
@@ -94,8 +94,8 @@ _STRAY = {"chunks": _NO_PAGE, "links": _NO_PAGE, "pages": _NO_SOURCE, "texts": _
 def _summary(report: Report) -> str:
     if report.cannot is not None:
         return f"{report.cannot.message}; {report.cannot.hint}"
-    checked = f"{report.pages_checked} paths checked, {report.pages_derived} derived again"
-    found = f"{report.findings_count} findings" if report.findings_count else "as a fresh sync would have it"
+    checked = f"{counted(report.pages_checked, 'path')} checked, {report.pages_derived:,} derived again"
+    found = counted(report.findings_count, "finding") if report.findings_count else "as a fresh sync would have it"
     return f"{(report.commit or '-')[:10]}: {checked}: {found}"
 
 

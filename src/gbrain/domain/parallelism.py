@@ -26,7 +26,7 @@ class Limit:
 
     def __str__(self) -> str:
         """The sum, for a message."""
-        return f"{self.of} grants {self.left} ({self.most}, of which {self.taken} are taken)"
+        return f"{self.of} grants {self.left} ({self.most}, {self.taken or 'none'} taken)"
 
 
 def resolve_parallel(*, sources: int, workers: int | None, parallel: int | None) -> int:

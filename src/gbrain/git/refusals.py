@@ -39,7 +39,9 @@ def no_commit(place: Path) -> Problem:
     """The problem of a repository that is still empty."""
     at = shlex.quote(_shown(place))
     return _problem(
-        "no_commit", f"{_shown(place)} has no commit", f"git -C {at} add -A && git -C {at} commit -m 'First commit'"
+        "no_commit",
+        f"{_shown(place)} has no commit",
+        f"make the first: git -C {at} add -A && git -C {at} commit -m 'First commit'",
     )
 
 
@@ -77,6 +79,7 @@ def _plain_folder(place: Path, stderr: str) -> Problem:
     return _problem(
         "not_a_repository",
         f"{_shown(place)}: {complaint(stderr)}",
+        "name a git repository, or make it one: "
         f"git -C {at} init && git -C {at} add -A && git -C {at} commit -m 'First commit'",
     )
 

@@ -42,7 +42,7 @@ class Patience:
             raise DatabaseUnusable("The database has not answered, nor made progress, for 60 s.", hint=self._hint)
         if now - self._began > _TOLD_AFTER_S and not self._told:
             self._told = True
-            self._say("Waiting for the database to start; after a crash it replays its log first.")
+            self._say("Waiting for the database to start.")
         self._sleep(self._pause_s)
         self._pause_s = min(self._pause_s * 1.2, _LONGEST_S)
 

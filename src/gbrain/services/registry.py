@@ -115,7 +115,7 @@ def resolve(states: Sequence[SourceState], *, named: str | None, here: Path) -> 
     if len(known) == 1:
         return next(iter(known.values()))
     listed = ", ".join(known) if known else "none is registered yet"
-    raise UsageError("no source is named and none follows from this folder", hint=f"name one with --source: {listed}")
+    raise UsageError("no source is named and none follows from this folder", hint=f"name one, or say --all: {listed}")
 
 
 def _holds(path: bytes, here: Path) -> bool:

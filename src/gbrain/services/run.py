@@ -136,6 +136,8 @@ class Run:
                 report=lambda progress: None,
             )
         self._context.probe(source.id, Step.FETCHED)
+        if not isinstance(acquired, Problem):
+            logs.debug("fetched", source=source.id, how=type(acquired.fetch).__name__, wanted=acquired.revision.commit)
         return acquired
 
     async def _reconcile(self, state: SourceState, acquired: Acquired) -> SyncStatus:
@@ -166,6 +168,7 @@ class Run:
     def _report(self, source_id: str, counts: Counts, items: int, total: int) -> None:
         self._count(counts)
         self._done += items
+        logs.debug("a batch is in", source=source_id, items=items, done=self._done, of=total)
         self._context.emit(Progressed(source_id=source_id, done=self._done, total=total))
 
     def _count(self, counts: Counts) -> None:
@@ -173,6 +176,7 @@ class Run:
 
     async def _enter(self, source_id: str, phase: Phase, total: int | None) -> None:
         self._context.emit(PhaseEntered(source_id=source_id, phase=phase, total=total))
+        logs.debug("a phase begins", source=source_id, phase=phase.value, items=total)
         async with answering(self._context.pool) as conn:
             await runs.enter(conn, self._run, phase, total=total)
 

@@ -47,6 +47,7 @@ async def _under_lease(
     taken = await context.keeper.take(context.pool, lease_name(source.id))
     if isinstance(taken, Held):
         return await _row(context, source, _held(source, taken), all_sources=all_sources)
+    logs.debug("the lease is ours", source=source.id, token=taken.token)
     run = Run(context, options, slots, taken, all_sources=all_sources)
     try:
         async with context.keeper.hold(taken):
