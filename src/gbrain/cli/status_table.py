@@ -11,7 +11,6 @@ from rich.text import Text
 
 from gbrain.cli.answer import presentable, put
 from gbrain.domain.health import Health, rank
-from gbrain.machine.process import machine_id
 from gbrain.services.status import Assessed
 
 _COLORS = {Health.OK: "green", Health.UNKNOWN: "dim", Health.ATTENTION: "yellow", Health.FAILING: "red"}
@@ -63,8 +62,8 @@ def _cells(row: Assessed) -> tuple[str | Text, ...]:
 
 def _why(row: Assessed) -> str:
     words = [reason.replace("_", " ") for reason in row.reasons]
-    if row.status.host_id not in (None, machine_id()):
-        words.append(f"synced on {row.status.host_name}")
+    if row.elsewhere is not None:
+        words.append(f"synced on {row.elsewhere}")
     if not row.status.enabled:
         words.append("disabled")
     if (run := row.status.running) is not None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gbrain.domain.health import Health, Signs, Staleness, assess, staleness_of
 from gbrain.domain.lease import Holder, Life
-from gbrain.machine.process import this_process
+from gbrain.machine.process import machine_id, this_process
 from gbrain.services.leasing import life_of
 from gbrain.store.connection import Connection
 from gbrain.store.status import SourceStatus, statuses
@@ -21,6 +21,8 @@ class Assessed:
     staleness: Staleness
     health: Health
     reasons: list[str]
+    elsewhere: str | None
+    """The host that its path belongs to, where that is another one."""
 
     @property
     def staleness_hours(self) -> float | None:
@@ -51,7 +53,8 @@ def _assessed(status: SourceStatus) -> Assessed:
     )
     health, reasons = assess(signs, status.now)
     staleness = staleness_of(status.last_sync_at, status.now, status.max_age)
-    return Assessed(status=status, staleness=staleness, health=health, reasons=reasons)
+    elsewhere = status.host_name if status.host_id not in (None, machine_id()) else None
+    return Assessed(status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere)
 
 
 def rate_and_eta(started_at: datetime, now: datetime, done: int, total: int | None) -> tuple[float | None, int | None]:
