@@ -90,7 +90,7 @@ async def test_a_repository_with_no_commit_is_told_how_to_make_one(make_repo, as
     repo = make_repo()
     problem = await ask(repo.path)
     assert problem.code == "no_commit"
-    assert problem.hint == f"git -C {repo.path} add -A && git -C {repo.path} commit -m 'First commit'"
+    assert problem.hint == f"make the first: git -C {repo.path} add -A && git -C {repo.path} commit -m 'First commit'"
 
 
 @pytest.mark.parametrize(
