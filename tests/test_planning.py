@@ -26,10 +26,10 @@ from gbrain.domain import fingerprint, slugs
 from gbrain.domain.outcome import Result, Status
 from gbrain.domain.renames import pair
 from gbrain.domain.slugs import base_slug, settle
-from gbrain.domain.source import Strategy
 from gbrain.domain.steps import Probe, Step, no_probe
 from gbrain.services import registry
 from gbrain.services.context import SyncOptions
+from gbrain.services.source_settings import Told
 from support.driver import pieces_of
 from support.repositories import Repository
 from support.servers import Server
@@ -82,17 +82,14 @@ class Bench:
         return name, repository
 
     async def _add(self, name: str, folder: Path) -> None:
-        new = registry.NewSource(
-            id=name, name=None, path=folder, url=None, strategy=Strategy.AUTO, federated=True, max_age=None
-        )
         async with self.brain.pool.connection() as conn:
-            await registry.add_source(conn, new, allow_private_hosts=False)
+            await registry.add_source(conn, name, Told(path=folder), allow_private_hosts=False)
 
     def sync(self, name: str, *, full: bool = False, fast: bool = True, probe: Probe = no_probe) -> Result:
         synced = self.runner.run(
             run_sync(
                 self.brain,
-                SyncOptions(full=full),
+                SyncOptions(full=full, allow_mass_delete=True),
                 named=name,
                 here=self.folder,
                 all_sources=False,

@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gbrain.domain.source import Strategy
 from gbrain.postgres.embedded import EmbeddedServer
-from gbrain.services.registry import NewSource, add_source
+from gbrain.services.registry import add_source
+from gbrain.services.source_settings import Told
 from support.commands import DEADLINE_S, BrainCommand
 from support.repositories import Repository
 from support.rows import differences, rows
@@ -165,16 +165,7 @@ def register(url: str, folder: Path, names: list[str]) -> None:
     async def work() -> None:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
             for name in names:
-                new = NewSource(
-                    id=name,
-                    name=None,
-                    path=folder / name,
-                    url=None,
-                    strategy=Strategy.AUTO,
-                    federated=True,
-                    max_age=None,
-                )
-                await add_source(conn, new, allow_private_hosts=False)
+                await add_source(conn, name, Told(path=folder / name), allow_private_hosts=False)
 
     asyncio.run(work())
 

@@ -40,7 +40,10 @@ _SAMPLES: dict[str, Any] = {
     "url": "https://example.org/one.git",
     "host_id": None,
     "host_name": None,
-    "branch": None,
+    **dict.fromkeys(("branch", "subdir", "archived_at", "interval")),
+    "include": ["*.md"],
+    "exclude": ["docs/"],
+    **dict.fromkeys(("is_plain", "is_default"), False),
     "version": 9999,
     "paths": [b"a.md", b"b.md"],
     "bases": ["a", "b"],
@@ -54,6 +57,8 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("mending", "recount"): {"pages": 1},
     ("verify", "bound"): {"limit": "60s"},
     ("sources", "create"): {"id": "new", "path": None},
+    ("sources", "change"): {"path": None},
+    ("runs", "past"): {"limit": 10},
 }
 _OF_FILE: dict[str, dict[str, Any]] = {
     "verify": {"pages": [1, 2], "limit": 10},

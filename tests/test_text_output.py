@@ -70,8 +70,11 @@ def test_names_cannot_break_the_lines_of_any_listing(brain: BrainCommand, inside
         (("sources", "failures"), 0, 1),
         (("sources", "status"), 0, 2),
         (("sources", "verify", "wiki"), 1, 3),
-        (("sources", "show", "wiki"), 0, 11),
+        (("sources", "show", "wiki"), 0, 19),
         (("sources", "remove", "wiki", "--dry-run"), 0, 1),
+        (("sources", "runs"), 0, 1),
+        (("sources", "set", "wiki", "--name", nasty), 0, 1),
+        (("sources", "current"), 0, 1),
     ):
         done = inside.run(brain, *arguments, code=code)
         assert not ESCAPE.search(done.out), arguments

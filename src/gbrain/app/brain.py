@@ -11,6 +11,7 @@ from typing import TypeVar
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
 from gbrain.errors import DiskFull
+from gbrain.git.folder import FOLDERS
 from gbrain.postgres import embedded
 from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
@@ -95,7 +96,8 @@ def destroy_embedded(settings: Settings) -> bool:
     """Delete the embedded brain of the home, and its mirrors; False where there was none."""
     was_there = embedded.exists(settings.home)
     embedded.destroy(settings.home)
-    shutil.rmtree(settings.home / "mirrors", ignore_errors=True)
+    for folder in ("mirrors", FOLDERS):
+        shutil.rmtree(settings.home / folder, ignore_errors=True)
     return was_there
 
 

@@ -24,6 +24,7 @@ from gbrain.services.budget import narrowest
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import Derivers
 from gbrain.services.leasing import LeaseKeeper, term_in_force
+from gbrain.services.resolving import resolve
 from gbrain.services.sync_all import sync_all
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ async def run_sync(
     Raises NotFound and UsageError where no source is meant, DatabaseUnusable where there are too few connections, and
     DiskFull where nothing at all could be written.
     """
-    states = await brain.ask(registry.all_sources)
-    chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
+    chosen = await _chosen(brain, named=named, here=here, all_sources=all_sources)
     taking_part = sum(source.enabled and source.host_id in (None, machine_id()) for source in chosen)
     width = await _within_budget(brain, resolve_parallel(sources=taking_part, workers=workers, parallel=parallel), emit)
     counting = _Counting(brain)
@@ -76,8 +76,7 @@ async def run_verify(
     """Verify one source or all, side by side; a report each, and the stray rows of the whole brain by table."""
     from gbrain.services.verify import stray_rows, verify_source
 
-    states = await brain.ask(registry.all_sources)
-    chosen = [state.source for state in states] if all_sources else [registry.resolve(states, named=named, here=here)]
+    chosen = await _chosen(brain, named=named, here=here, all_sources=all_sources)
     at_once = asyncio.Semaphore(max(1, brain.pool.max_size - 1))
 
     async def one(source: Source) -> Report:
@@ -89,6 +88,13 @@ async def run_verify(
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(source)) for source in chosen]
     return [task.result() for task in tasks], stray
+
+
+async def _chosen(brain: Brain, *, named: str | None, here: Path, all_sources: bool) -> list[Source]:
+    states = await brain.ask(registry.all_sources)
+    if all_sources:
+        return [state.source for state in states if state.source.archived_at is None]
+    return [resolve(states, named=named, here=here).source]
 
 
 async def _within_budget(brain: Brain, width: int, emit: Callable[[Event], None]) -> int:

@@ -35,6 +35,11 @@ def sync(
     workers: Annotated[str | None, typer.Option(help="Processes that parse and chunk.", metavar="N")] = None,
     fetch_slots: Annotated[str | None, typer.Option(help="How many sources fetch at once.", metavar="N")] = None,
     full: Annotated[bool, typer.Option("--full", help="Derive every page again.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Read again what has failed.")] = False,
+    skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Acknowledge what has failed.")] = False,
+    allow_mass_delete: Annotated[
+        bool, typer.Option("--allow-mass-delete", help="Drop pages even where that is most of a source.")
+    ] = False,
     no_pull: Annotated[bool, typer.Option("--no-pull", help="Contact no remote.")] = False,
     no_embed: Annotated[bool, typer.Option("--no-embed", help="Leave embeddings for later.")] = False,
     as_json: Json = False,
@@ -54,7 +59,13 @@ def sync(
     async def work(brain: Brain) -> Synced:
         return await run_sync(
             brain,
-            SyncOptions(full=full, pull=not no_pull),
+            SyncOptions(
+                full=full,
+                pull=not no_pull,
+                retry_failed=retry_failed,
+                skip_failed=skip_failed,
+                allow_mass_delete=allow_mass_delete,
+            ),
             named=None if all_sources else settings.source if source is None else source,
             here=here(),
             all_sources=all_sources,

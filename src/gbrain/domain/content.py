@@ -35,6 +35,7 @@ class Reason(StrEnum):
     LFS_POINTER = "lfs_pointer"
     SYMLINK = "symlink"
     SUBMODULE = "submodule"
+    SPECIAL_FILE = "special_file"
 
     TOO_LARGE = "too_large"
     FRONT_MATTER_BROKEN = "front_matter_broken"
@@ -53,7 +54,7 @@ def skips(reason: str) -> bool:
     return reason in _SKIPPED
 
 
-_SKIPPED = frozenset({Reason.BINARY, Reason.LFS_POINTER, Reason.SYMLINK, Reason.SUBMODULE})
+_SKIPPED = frozenset({Reason.BINARY, Reason.LFS_POINTER, Reason.SYMLINK, Reason.SUBMODULE, Reason.SPECIAL_FILE})
 
 
 class Chunk(NamedTuple):

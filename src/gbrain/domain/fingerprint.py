@@ -6,6 +6,8 @@ import hashlib
 import json
 import unicodedata
 
+from gbrain.domain.source import Source
+
 SLUG_RULE = 1
 
 
@@ -17,9 +19,11 @@ def page_fingerprint(pipeline: str) -> bytes:
     return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version])
 
 
-def source_fingerprint(pipeline: str, *, branch: str | None, strategy: str) -> bytes:
+def source_fingerprint(pipeline: str, source: Source) -> bytes:
     """8 bytes that change when a source's settings or the pipeline could select or derive other pages."""
-    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version, branch, strategy])
+    subdir = None if source.subdir is None else source.subdir.hex()
+    chosen = [source.branch, subdir, source.strategy.value, sorted(source.include), sorted(source.exclude)]
+    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version, *chosen])
 
 
 def _hash(parts: list[object]) -> bytes:

@@ -32,6 +32,13 @@ class PathLocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainLocation:
+    """A folder of this host that is no repository, nor in one."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UrlLocation:
     """A remote that git can fetch from, checked by `parse_url`."""
 
@@ -106,6 +113,17 @@ def branch_error(name: str) -> str | None:
         return "a branch name cannot hold '..' or '@{' or end with '.'"
     if any(not part or part.startswith(".") or part.endswith(".lock") for part in name.split("/")):
         return "no part of a branch name can be empty, begin with '.' or end with '.lock'"
+    return None
+
+
+def subdir_error(name: str) -> str | None:
+    """Why a text cannot name a folder of a repository, or None where it can; empty is the whole."""
+    if name.startswith(("-", "/")):
+        return "a folder of a repository cannot begin with '-' or '/'"
+    if any(is_control(c) for c in name):
+        return "a folder's name cannot hold control characters"
+    if any(part in ("", ".", "..", ".git") for part in name.rstrip("/").split("/")) and name:
+        return "no part of a folder's path can be empty, '.', '..' or '.git'"
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gbrain.domain.content import Reason
-from gbrain.domain.tree import TreeEntry
+from gbrain.domain.tree import SPECIAL_FILE, TreeEntry
 
 MAX_BLOB_BYTES = 5_000_000
 """A blob above this is never read."""
@@ -82,12 +82,21 @@ Decision = Write | Drop | Record | Forget
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What decides beside the tree. `full` derives again even what is unchanged, failed and skipped paths among it;
-    failures that somebody has acknowledged it leaves alone.
+    failures that somebody has acknowledged it leaves alone. `retry` reads again what has failed, acknowledged or not.
     """
 
     wanted: Callable[[bytes], bool]
+    """Whether a file of this path becomes a page."""
     fingerprint: bytes
-    full: bool
+    is_left_in: Callable[[bytes], bool] | None = None
+    """Whether the source's filters leave a path in, of whatever mode; None where there are none."""
+    full: bool = False
+    retry: bool = False
+
+
+def is_mass_delete(drops: int, pages: int) -> bool:
+    """Whether a plan drops so much of a source that somebody should say that it is meant."""
+    return drops > 20 and 2 * drops > pages
 
 
 def decide(
@@ -117,16 +126,18 @@ def refusal_by_kind(entry: TreeEntry) -> Reason | None:
     if entry.mode == _SYMLINK:
         return Reason.SYMLINK
     if entry.mode == _SUBMODULE:
-        return Reason.SUBMODULE
+        return Reason.SPECIAL_FILE if entry.blob == SPECIAL_FILE else Reason.SUBMODULE
     return Reason.TOO_LARGE if entry.size_bytes > MAX_BLOB_BYTES else None
 
 
 def _is_taken(entry: TreeEntry, rules: Rules) -> bool:
+    if rules.is_left_in is not None and not rules.is_left_in(entry.path):
+        return False
     return entry.mode in (_SYMLINK, _SUBMODULE) or rules.wanted(entry.path)
 
 
 def _stands(entry: TreeEntry, noted: StoredEntry, rules: Rules) -> bool:
-    if rules.full and noted.state != "acknowledged":
+    if (rules.full and noted.state != "acknowledged") or (rules.retry and noted.state != "skipped"):
         return False
     return (noted.blob, noted.mode, noted.fingerprint) == (entry.blob, entry.mode, rules.fingerprint)
 

@@ -31,15 +31,65 @@ class Source:
     id: str
     name: str
     path: bytes | None
+    is_plain: bool
+    """Whether the path is a folder without git."""
     url: str | None
     host_id: str | None
     host_name: str | None
     branch: str | None
+    """The branch that is followed; None is the remote's, or the checkout's, current one."""
+    subdir: bytes | None
+    """The folder of the repository that is the whole of the source: its pages' paths begin below it."""
     strategy: Strategy
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
     federated: bool
     enabled: bool
     max_age: timedelta | None
+    interval: timedelta | None
+    """How long `sync --watch` leaves the source alone at most."""
+    archived_at: datetime | None
+    is_default: bool
     settings_version: int
+
+
+def newcomer(source_id: str) -> Source:
+    """A source of which nothing is known but its id; where it is has still to be said."""
+    return Source(
+        id=source_id,
+        name=source_id,
+        path=None,
+        is_plain=False,
+        url=None,
+        host_id=None,
+        host_name=None,
+        branch=None,
+        subdir=None,
+        strategy=Strategy.AUTO,
+        include=(),
+        exclude=(),
+        federated=True,
+        enabled=True,
+        max_age=None,
+        interval=None,
+        archived_at=None,
+        is_default=False,
+        settings_version=1,
+    )
+
+
+def reads_the_same(before: Source, after: Source) -> bool:
+    """Whether both select the same files of the same repository."""
+    return all(getattr(before, name) == getattr(after, name) for name in _WHAT_IS_READ)
+
+
+def ends_run(before: Source, after: Source) -> bool:
+    """Whether a run that began with `before` must not go on once `after` is in force."""
+    is_put_away = (before.enabled and not after.enabled) or (before.archived_at is None) != (after.archived_at is None)
+    return is_put_away or not reads_the_same(before, after)
+
+
+_WHAT_IS_READ = ("path", "is_plain", "url", "host_id", "branch", "subdir", "strategy", "include", "exclude")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

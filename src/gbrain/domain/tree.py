@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+SPECIAL_FILE = b"\x22" * 20
+"""The id under which a plain folder's special file (a pipe, a socket, a device) stands in its tree, as a submodule."""
+
 
 class TreeEntry(NamedTuple):
     """One path of a tree at a fixed commit, in byte order of path wherever they stream."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import assert_never
 
-from gbrain.domain.locations import PathLocation, UrlLocation, UrlRefused, parse_url
+from gbrain.domain.locations import PathLocation, PlainLocation, UrlLocation, UrlRefused, parse_url
 from gbrain.domain.tree import Revision
 from gbrain.git import refusals
 from gbrain.git.checkout import Head, Remote, Upstream, read_head, read_remote
 from gbrain.git.environment import environment, transport
 from gbrain.git.fetch import Request
+from gbrain.git.folder import FOLDERS, last_snapshot, snapshot, snapshots_of
 from gbrain.git.hosts import admit
 from gbrain.git.mirror import Mirror, mirror_of, ref_of, update
 from gbrain.git.problems import Problem
@@ -70,7 +71,7 @@ class _Terms:
 
 
 async def acquire(
-    location: PathLocation | UrlLocation,
+    location: PathLocation | PlainLocation | UrlLocation,
     *,
     source_id: str,
     mirrors: Path,
@@ -79,12 +80,15 @@ async def acquire(
     fetch_stall: timedelta,
     allow_private_hosts: bool,
     report: Callable[[FetchProgress], None],
+    subdir: bytes | None = None,
+    look: bool = True,
 ) -> Acquired | Problem:
     """What is wanted of a source now; a `Problem` where there is nothing to read.
 
-    `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one. A fetch
-    is given up when nothing of it has moved for `fetch_stall`. Raises `CouldNotRun` without a usable git, `DiskFull`,
-    and `GitError` where git fails in a way that has no name.
+    `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one, and
+    `subdir` the folder whose tree is given instead of the whole. A fetch is given up when nothing of it has moved for
+    `fetch_stall`. `look` False takes a plain folder as it was when it was last looked at. Raises `CouldNotRun` without
+    a usable git, `DiskFull`, and `GitError` where git fails in a way that has no name.
     """
     await git_version()
     terms = _Terms(
@@ -97,11 +101,34 @@ async def acquire(
     )
     match location:
         case UrlLocation(url=url):
-            return await _of_url(url, branch, terms)
+            acquired = await _of_url(url, branch, terms)
         case PathLocation(path=path):
-            return await _of_path(Repository(place=_absolute(path)), branch, terms)
+            acquired = await _of_path(Repository(place=_absolute(path)), branch, terms)
+        case PlainLocation(path=path):
+            acquired = await _of_folder(path, terms, look=look)
         case _:
             assert_never(location)
+    return acquired if subdir is None or isinstance(acquired, Problem) else await _below(acquired, subdir)
+
+
+async def _below(acquired: Acquired, subdir: bytes) -> Acquired | Problem:
+    """The same with the folder's tree: a folder that is gone is no tree without files."""
+    revision = acquired.revision
+    tree = await acquired.repository.subtree(revision.tree, subdir)
+    if tree is None:
+        return refusals.no_folder(revision.commit, subdir)
+    return replace(acquired, revision=replace(revision, tree=tree))
+
+
+async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Problem:
+    home = terms.mirrors.parent
+    repository = snapshots_of(home / FOLDERS, terms.source_id)
+    revision = await snapshot(repository, path, without=home) if look else await last_snapshot(repository)
+    if isinstance(revision, Problem):
+        return revision
+    if revision is None:
+        return _nothing_fetched()
+    return Acquired(repository=repository, revision=revision, fetch=NoRemote())
 
 
 async def _of_url(url: str, branch: str | None, terms: _Terms) -> Acquired | Problem:

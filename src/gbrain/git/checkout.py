@@ -47,6 +47,13 @@ class Remote:
     """False for a shallow or partial clone, whose objects cannot stand for a whole history."""
 
 
+async def is_plain_folder(repository: Repository) -> bool:
+    """Whether there is a folder with something in it, and no repository in or around it."""
+    told = await repository.git("rev-parse", "--git-dir")
+    is_none = told.returncode != 0 and "not a git repository" in told.stderr
+    return is_none and repository.place.is_dir() and not refusals.is_empty(repository.place)
+
+
 async def read_head(repository: Repository, *, branch: str | None) -> Head | Problem:
     """The head of `branch`, or of the current branch; usually one child."""
     listed = await repository.git("for-each-ref", _FORMAT, f"refs/heads/{branch or ''}")

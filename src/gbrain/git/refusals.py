@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from gbrain.domain.locations import UrlRefused
+from gbrain.domain.paths import display
 from gbrain.domain.redaction import visible
 from gbrain.git.problems import Code, Problem
 from gbrain.git.process import complaint
@@ -35,6 +36,17 @@ def empty_folder(place: Path) -> Problem:
     return _problem("path_missing", f"{_shown(place)} is empty", "check that its disk is mounted")
 
 
+def no_folder_there(place: Path) -> Problem:
+    """The problem of a plain folder that is gone."""
+    return _problem("path_missing", f"{_shown(place)} does not exist", "check the path, and that its disk is mounted")
+
+
+def unreadable_folder(place: Path, error: OSError) -> Problem:
+    """The problem of a plain folder of which not everything can be read."""
+    where = visible(os.fsdecode(error.filename)) if error.filename else _shown(place)
+    return _problem("path_missing", f"{where} cannot be read: {error.strerror}", "check its permissions and its disk")
+
+
 def no_commit(place: Path) -> Problem:
     """The problem of a repository that is still empty."""
     at = shlex.quote(_shown(place))
@@ -51,6 +63,15 @@ def no_branch(place: Path, branch: str) -> Problem:
         "branch_gone",
         f"{_shown(place)} has no branch {visible(branch)}",
         "name another branch with `gbrain sources set`",
+    )
+
+
+def no_folder(commit: str, subdir: bytes) -> Problem:
+    """The problem of a source whose folder is not in the commit."""
+    return _problem(
+        "path_missing",
+        f"commit {commit[:10]} has no folder {display(subdir)}",
+        "name another with `gbrain sources set ID --subdir DIR`, or remove the source",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import operator
+import os
 import re
 from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -58,6 +59,16 @@ class Repository:
                 changes = parse.tree_changes(fields)
                 last = _last_in_order(last, [change.path for change in changes], new)
                 yield changes
+
+    async def subtree(self, tree: str, folder: bytes) -> str | None:
+        """The tree of a folder below `tree`; None where there is no such folder."""
+        listed = await self.git("ls-tree", "-z", "-d", "--full-tree", _checked(tree), "--", os.fsdecode(folder))
+        if listed.returncode != 0:
+            raise failed(self.arguments(), listed.stderr)
+        found = [
+            entry.split(b"\t")[0].split() for entry in listed.stdout.split(b"\0") if entry.endswith(b"\t" + folder)
+        ]
+        return found[0][2].decode() if found and found[0][1] == b"tree" else None
 
     async def has_tree(self, tree: str) -> bool:
         """True where the tree object itself is there and can be read."""

@@ -39,6 +39,12 @@ class SyncOptions:
 
     full: bool = False
     pull: bool = True
+    retry_failed: bool = False
+    """Read again what has failed, acknowledged or not."""
+    skip_failed: bool = False
+    """Acknowledge what has failed."""
+    allow_mass_delete: bool = False
+    """Carry out a plan that would drop most of a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

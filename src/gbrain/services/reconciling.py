@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from gbrain.chunking.kinds import kind_of
 from gbrain.domain.outcome import Counts
-from gbrain.domain.plan import Rules
+from gbrain.domain.plan import is_mass_delete
 from gbrain.domain.source import SourceState
 from gbrain.domain.steps import Phase, Step
-from gbrain.domain.strategy import is_wanted
 from gbrain.git.blobs import BlobReader
 from gbrain.git.repository import Repository
 from gbrain.services.context import SyncContext
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.mending import mend
 from gbrain.services.planning import plan_changes, plan_whole
+from gbrain.services.selecting import rules_of
 from gbrain.services.writing import Carrier, carry_out, write_move
 from gbrain.spool.spool import Spool
+from gbrain.store.plan import kept
 from gbrain.store.rows import Move, Writer
 
 
@@ -26,8 +26,9 @@ from gbrain.store.rows import Move, Writer
 class Reconciliation:
     """What is to be made equal, and whom to tell.
 
-    `full` mends what no plan touches and derives every page again. `enter` is told of each phase with its total,
-    `report` of each commit with its counts, how many items it held, and the total; `count` of commits before the plan.
+    `full` mends what no plan touches and derives every page again, `retry` what has failed. `enter` is told of each
+    phase with its total, `report` of each commit with its counts, how many items it held, and the total; `count` of
+    commits before the plan.
     """
 
     context: SyncContext
@@ -36,24 +37,36 @@ class Reconciliation:
     move: Move
     writer: Writer
     full: bool
+    retry: bool
+    allow_mass_delete: bool
     enter: Callable[[Phase, int | None], Awaitable[None]]
     report: Callable[[Counts, int, int], None]
     count: Callable[[Counts], None]
 
 
-async def reconcile(work: Reconciliation) -> None:
-    """Bring the rows to the move's end and the bookmark with them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassDelete:
+    """The plan drops so much that it was not carried out."""
+
+    drops: int
+    pages: int
+
+
+async def reconcile(work: Reconciliation) -> MassDelete | None:
+    """Bring the rows to the move's end and the bookmark with them; nothing is written where that drops too much."""
     before, after = work.state.bookmark, work.move.after
-    is_whole = work.state.settled and not work.full and before is not None
+    is_whole = work.state.settled and not work.full and not work.retry and before is not None
     if is_whole and before is not None and replace(before, commit=after.commit) == after:
         await write_move(work.context.pool, work.writer, work.move)
-        return
+        return None
     await work.enter(Phase.PLAN, None)
     if work.full:
         await mend(work.context.pool, work.writer, work.count)
     with Spool() as spool:
         async with work.repository.blobs() as blobs:
             await _plan(spool, work, blobs)
+            if (refusal := await _refusal(spool, work)) is not None:
+                return refusal
             items, size_bytes = spool.totals()
             await work.enter(Phase.WRITE, items)
             work.writer.probe(Step.PLANNED)
@@ -66,15 +79,20 @@ async def reconcile(work: Reconciliation) -> None:
                 report=lambda counts, some: work.report(counts, some, items),
             )
             await carry_out(spool, carrier, work.move)
+    return None
+
+
+async def _refusal(spool: Spool, work: Reconciliation) -> MassDelete | None:
+    drops = 0 if work.allow_mass_delete else spool.drops()
+    if not is_mass_delete(drops, pages=drops):
+        return None
+    pages = (await kept(work.context.pool, work.state.source.id)).pages
+    return MassDelete(drops=drops, pages=pages) if is_mass_delete(drops, pages) else None
 
 
 async def _plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:
     source, pool = work.state.source, work.context.pool
-    rules = Rules(
-        wanted=lambda path: is_wanted(kind_of(path), source.strategy),
-        fingerprint=work.writer.fingerprint,
-        full=work.full,
-    )
+    rules = rules_of(source, full=work.full, retry=work.retry)
     before, after = work.state.bookmark, work.move.after
     if before is not None and await _may_take_fast_path(work):
         await plan_changes(spool, pool, source.id, work.repository.diff_trees(before.tree, after.tree), rules, blobs)
@@ -85,6 +103,6 @@ async def _plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:
 async def _may_take_fast_path(work: Reconciliation) -> bool:
     """Only from a settled bookmark made under today's rules, whose tree can still be read."""
     before = work.state.bookmark
-    if before is None or not work.state.settled or work.full or not work.context.use_fast_path:
+    if before is None or not work.state.settled or work.full or work.retry or not work.context.use_fast_path:
         return False
     return before.fingerprint == work.move.after.fingerprint and await work.repository.has_tree(before.tree)

@@ -10,9 +10,9 @@ from pathlib import Path
 from gbrain import logs
 from gbrain.chunking.pipeline import PIPELINE
 from gbrain.domain.events import PhaseEntered, Progressed
-from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
+from gbrain.domain.fingerprint import page_fingerprint
 from gbrain.domain.lease import Lease
-from gbrain.domain.locations import PathLocation, UrlLocation
+from gbrain.domain.locations import PathLocation, PlainLocation, UrlLocation
 from gbrain.domain.outcome import Code, Counts, Result, Status, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
@@ -21,9 +21,13 @@ from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
 from gbrain.git.problems import Problem
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.selecting import fingerprint_of
 from gbrain.services.troubles import trouble_of
+from gbrain.services.writing import retried
 from gbrain.store import faults, runs, sources
+from gbrain.store.batch import acknowledge
 from gbrain.store.connection import answering
+from gbrain.store.plan import kept
 from gbrain.store.rows import Move, Writer
 
 _LAST_WORD_SECONDS = 5
@@ -62,7 +66,7 @@ class Run:
             me = self._context.keeper.me
             self._run = await runs.begin(conn, source_id, self._lease, me, from_revision=before)
         self._state = state
-        outcome = await self._guarded(state)
+        outcome = _put_away(state.source) or await self._guarded(state)
         return await self._recorded(self._row(state, outcome), fresh=isinstance(outcome, _Brought) and outcome.fresh)
 
     async def broke_off(self, trouble: Trouble) -> Result | None:
@@ -114,6 +118,8 @@ class Run:
             return _trouble(acquired)
         async with self._slots.write:
             status = await self._reconcile(state, acquired)
+        if isinstance(status, Trouble):
+            return status
         fetch = acquired.fetch
         return _Brought(
             sync_status=status,
@@ -131,6 +137,7 @@ class Run:
                 mirrors=self._context.mirrors,
                 pull=self._options.pull,
                 branch=source.branch,
+                subdir=source.subdir,
                 fetch_stall=self._context.fetch_stall,
                 allow_private_hosts=self._context.allow_private_hosts,
                 report=lambda progress: None,
@@ -140,30 +147,42 @@ class Run:
             logs.debug("fetched", source=source.id, how=type(acquired.fetch).__name__, wanted=acquired.revision.commit)
         return acquired
 
-    async def _reconcile(self, state: SourceState, acquired: Acquired) -> SyncStatus:
+    async def _reconcile(self, state: SourceState, acquired: Acquired) -> SyncStatus | Trouble:
         """Make the rows say what the revision's tree says, doing no more than what differs."""
         move = _move(state, acquired)
         source_id = state.source.id
         self._context.probe(source_id, Step.SNAPSHOTTED)
-        if state.settled and not self._options.full and state.bookmark == move.after:
+        retry = self._options.retry_failed and (await kept(self._context.pool, source_id)).failures > 0
+        writer = self._writer(source_id)
+        if state.settled and not self._options.full and not retry and state.bookmark == move.after:
+            await self._acknowledge(writer)
             return SyncStatus.UP_TO_DATE
-        from gbrain.services.reconciling import Reconciliation, reconcile
+        from gbrain.services.reconciling import MassDelete, Reconciliation, reconcile
 
-        await reconcile(
+        refused = await reconcile(
             Reconciliation(
                 context=self._context,
                 state=state,
                 repository=acquired.repository,
                 move=move,
-                writer=self._writer(source_id),
+                writer=writer,
                 full=self._options.full,
+                retry=retry,
+                allow_mass_delete=self._options.allow_mass_delete,
                 enter=lambda phase, total: self._enter(source_id, phase, total),
                 report=lambda counts, some, total: self._report(source_id, counts, some, total),
                 count=self._count,
             )
         )
+        if isinstance(refused, MassDelete):
+            return _too_much(state.source, refused.drops, refused.pages)
         self._context.probe(source_id, Step.BOOKMARKED)
+        await self._acknowledge(writer)
         return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
+
+    async def _acknowledge(self, writer: Writer) -> None:
+        if self._options.skip_failed and (await kept(self._context.pool, writer.source_id)).failures:
+            await retried(self._context.pool, writer, lambda conn: acknowledge(conn, writer))
 
     def _report(self, source_id: str, counts: Counts, items: int, total: int) -> None:
         self._count(counts)
@@ -216,21 +235,40 @@ class Run:
         )
 
 
-def location_of(source: Source) -> PathLocation | UrlLocation:
-    """Where the source's repository is."""
+def location_of(source: Source) -> PathLocation | PlainLocation | UrlLocation:
+    """Where the source's files are."""
     if source.path is not None:
-        return PathLocation(path=Path(os.fsdecode(source.path)))
+        path = Path(os.fsdecode(source.path))
+        return PlainLocation(path=path) if source.is_plain else PathLocation(path=path)
     return UrlLocation(url=source.url or "")
 
 
 def _move(state: SourceState, acquired: Acquired) -> Move:
     source, revision = state.source, acquired.revision
-    fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)
     return Move(
         before=state.bookmark,
-        after=Bookmark(commit=revision.commit, tree=revision.tree, fingerprint=fingerprint),
+        after=Bookmark(commit=revision.commit, tree=revision.tree, fingerprint=fingerprint_of(source)),
         committed_at=revision.committed_at,
         settings_version=source.settings_version,
+    )
+
+
+def _put_away(source: Source) -> Trouble | None:
+    """What was done to the source between its being chosen and its lease being taken."""
+    if source.archived_at is not None:
+        hint = f"gbrain sources restore {source.id} brings it back"
+        return Trouble(code=Code.LEASE_LOST, message=f"{source.id} was archived meanwhile", hint=hint)
+    if not source.enabled:
+        hint = f"gbrain sources enable {source.id}"
+        return Trouble(code=Code.DISABLED, message=f"{source.id} is disabled", hint=hint)
+    return None
+
+
+def _too_much(source: Source, drops: int, pages: int) -> Trouble:
+    return Trouble(
+        code=Code.MASS_DELETE,
+        message=f"this would drop {drops:,} of the {pages:,} pages of {source.id}: nothing was changed",
+        hint=f"if that is meant: gbrain sync --source {source.id} --allow-mass-delete",
     )
 
 

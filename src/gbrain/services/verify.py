@@ -7,13 +7,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from gbrain.chunking.kinds import kind_of
-from gbrain.chunking.pipeline import PIPELINE
-from gbrain.domain.fingerprint import page_fingerprint, source_fingerprint
 from gbrain.domain.outcome import Code, Trouble
-from gbrain.domain.plan import Rules
 from gbrain.domain.source import Source, SourceState
-from gbrain.domain.strategy import is_wanted
 from gbrain.domain.verification import (
     Expected,
     Finding,
@@ -29,6 +24,7 @@ from gbrain.git.repository import Repository
 from gbrain.services.context import SyncContext
 from gbrain.services.planning import plan_afresh
 from gbrain.services.run import location_of
+from gbrain.services.selecting import fingerprint_of, rules_of
 from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
 from gbrain.services.writing import BATCH_BYTES
@@ -109,11 +105,7 @@ async def _verify(context: SyncContext, source: Source, report: Report, sample: 
             raise CannotVerify("it has no bookmark yet")
         report.commit = state.bookmark.commit
         repository = await _repository(context, state)
-        rules = Rules(
-            wanted=lambda path: is_wanted(kind_of(path), source.strategy),
-            fingerprint=page_fingerprint(PIPELINE),
-            full=True,
-        )
+        rules = rules_of(source, full=True)
         with Spool() as spool:
             await plan_afresh(spool, repository.list_tree(state.bookmark.tree), rules)
             chosen = _chosen(spool.totals()[0], sample)
@@ -132,8 +124,7 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
         raise CannotVerify(f"its path belongs to another host ({source.host_name})", code=Code.OTHER_HOST, hint=hint)
     if not state.settled:
         raise CannotVerify("a run is half in: under way, or cut off")
-    fingerprint = source_fingerprint(PIPELINE, branch=source.branch, strategy=source.strategy.value)
-    if bookmark is None or bookmark.fingerprint != fingerprint:
+    if bookmark is None or bookmark.fingerprint != fingerprint_of(source):
         raise CannotVerify("its rows were derived under other settings or by another version")
     acquired = await acquire(
         location_of(source),
@@ -141,9 +132,11 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
         mirrors=context.mirrors,
         pull=False,
         branch=source.branch,
+        subdir=source.subdir,
         fetch_stall=context.fetch_stall,
         allow_private_hosts=context.allow_private_hosts,
         report=lambda progress: None,
+        look=False,
     )
     if isinstance(acquired, Problem):
         raise CannotVerify(

@@ -207,7 +207,8 @@ def _incomplete(missing: list[bytes]) -> GitError:
 _DETAILS = {
     Reason.TOO_LARGE: "larger than 5,000,000 bytes: not read",
     Reason.SYMLINK: "a symbolic link: not followed",
-    Reason.SUBMODULE: "a submodule: add its repository as a source of its own",
+    Reason.SUBMODULE: "a repository of its own: add it as a source",
+    Reason.SPECIAL_FILE: "a pipe, a socket or a device: not read",
 }
 
 

@@ -168,6 +168,11 @@ class Spool:
         [(items, size_bytes)] = self._read("totals")
         return items, size_bytes
 
+    def drops(self) -> int:
+        """How many pages go because nothing of the tree stands for them any more; renamed ones do not."""
+        [(drops,)] = self._read("drops")
+        return int(drops)
+
     def clearing(self, limit: int) -> Iterator[list[ToClear]]:
         """What goes first, in lists of at most `limit`."""
         key: tuple[bytes, str] = (b"", "")

@@ -129,6 +129,10 @@ UPDATE item SET action = 'record', reason = ?2 WHERE path = ?1 AND action = 'wri
 -- name: totals
 SELECT count(*), coalesce(sum(CASE WHEN action = 'write' THEN size ELSE 0 END), 0) FROM item
 
+-- How many pages have left the tree for good.
+-- name: drops
+SELECT count(*) FROM item WHERE action = 'drop'
+
 -- Before anything new is written: what goes, and the slugs that must be free.
 -- name: clearing
 SELECT path, action, page_id, releases, old_path FROM item

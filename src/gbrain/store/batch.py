@@ -40,6 +40,14 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
     return counts
 
 
+async def acknowledge(conn: Connection, writer: Writer) -> None:
+    """Let every open failure of the source be known, under the lease."""
+    async with conn.transaction():
+        await bound(conn, writer.limit)
+        await leases.prove(conn, writer.lease)
+        await conn.execute(SQL["acknowledge"], {"source": writer.source_id})
+
+
 async def bound(conn: Connection, limit: timedelta) -> None:
     """Let nothing of the transaction hold up a successor for longer than `limit` from here on."""
     ms = int(limit.total_seconds() * 1000)

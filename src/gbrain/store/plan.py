@@ -13,6 +13,14 @@ SQL = statements("plan")
 PIECE = 5000
 
 
+class Kept(NamedTuple):
+    """The counts that a source's writers keep."""
+
+    pages: int
+    failures: int
+    """Open and acknowledged ones."""
+
+
 class Member(NamedTuple):
     """A path of a slug group as it is stored; `page_id` is None for a path of the ledger."""
 
@@ -69,6 +77,13 @@ async def stored_rows(pool: Pool, page_ids: Sequence[int]) -> dict[int, int]:
     async with answering(pool) as conn:
         rows = await (await conn.execute(SQL["stored_rows"], {"pages": list(page_ids)})).fetchall()
     return {page_id: int(count) for page_id, count in rows}
+
+
+async def kept(pool: Pool, source_id: str) -> Kept:
+    """How many pages and failures a source has."""
+    async with answering(pool) as conn:
+        row = await (await conn.execute(SQL["kept"], {"source": source_id})).fetchone()
+    return Kept(*(row or (0, 0)))
 
 
 async def draw_page_ids(pool: Pool, count: int) -> list[int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gbrain.domain.lease import Holder, Lease
-from gbrain.domain.outcome import Result
+from gbrain.domain.outcome import Counts, Result
 from gbrain.domain.steps import Phase
 from gbrain.errors import LeaseLost
 from gbrain.store.connection import Connection
@@ -22,6 +22,40 @@ class Run:
     id: int
     lease: Lease
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """A run as it is on record; `finished_at` is None while it is under way, or where it was cut off."""
+
+    id: int
+    source_id: str
+    host: str
+    pid: int
+    started_at: datetime
+    finished_at: datetime | None
+    phase: str
+    done: int
+    total: int | None
+    status: str | None
+    sync_status: str | None
+    error_code: str | None
+    error: str | None
+    hint: str | None
+    from_revision: str | None
+    to_revision: str | None
+    counts: dict[str, int]
+
+
+async def past(conn: Connection, source_id: str | None, limit: int) -> list[PastRun]:
+    """The last runs of one source or of all, the newest first."""
+    rows = await (await conn.execute(SQL["past"], {"id": source_id, "limit": limit})).fetchall()
+    names = [name for name in PastRun.__dataclass_fields__ if name != "counts"]
+    counted = list(Counts.__dataclass_fields__)
+    return [
+        PastRun(**dict(zip(names, row, strict=False)), counts=dict(zip(counted, row[len(names) :], strict=True)))
+        for row in rows
+    ]
 
 
 async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, from_revision: str | None) -> Run:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from gbrain.domain.lease import lease_name
-from gbrain.domain.source import Bookmark, Source, SourceState, Strategy
+from gbrain.domain.source import Bookmark, Source, SourceState, Strategy, ends_run, reads_the_same
 from gbrain.store import leases
 from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
@@ -41,9 +41,8 @@ class Failure:
 
 async def add(conn: Connection, source: Source) -> bool:
     """Register a source; False where its id is taken."""
-    values = {name: getattr(source, name) for name in Source.__dataclass_fields__ if name != "settings_version"}
     async with conn.transaction():
-        row = await (await conn.execute(SQL["create"], values | {"strategy": source.strategy.value})).fetchone()
+        row = await (await conn.execute(SQL["create"], _values(source))).fetchone()
         if row is None:
             return False
         await conn.execute(SQL["create_state"], {"id": source.id})
@@ -60,6 +59,37 @@ async def one(conn: Connection, source_id: str) -> SourceState | None:
     """One source with where it stands; None where there is none of that id."""
     row = await (await conn.execute(SQL["one"], {"id": source_id})).fetchone()
     return _state(row) if row is not None else None
+
+
+async def change(conn: Connection, source_id: str, fields: Mapping[str, Any]) -> SourceState | None:
+    """Set some of the source's settings; where it stands then, or None where there is no such source.
+
+    Where a run in progress must not go on it ends as `lease_lost`.
+    """
+    async with conn.transaction():
+        await conn.execute(SQL["bound_change"])
+        await conn.execute(SQL["lock"], {"id": source_id})
+        state = await one(conn, source_id)
+        if state is None:
+            return None
+        before, after = state.source, replace(state.source, **fields)
+        if not reads_the_same(before, after):
+            after = replace(after, settings_version=before.settings_version + 1)
+        if ends_run(before, after):
+            await leases.raise_token(conn, lease_name(source_id))
+        if after.is_default and not before.is_default:
+            await conn.execute(SQL["clear_default"])
+        await conn.execute(SQL["change"], _values(after))
+        return await one(conn, source_id)
+
+
+async def now(conn: Connection) -> datetime:
+    """The server's clock."""
+    row = await (await conn.execute(SQL["now"])).fetchone()
+    if row is None:
+        raise RuntimeError("the server told no time")
+    moment: datetime = row[0]
+    return moment
 
 
 async def weigh(conn: Connection, source_id: str) -> Weight:
@@ -95,8 +125,16 @@ async def failures(conn: Connection, source_id: str | None) -> list[Failure]:
     return [Failure(**dict(zip(Failure.__dataclass_fields__, row, strict=True))) for row in rows]
 
 
+def _values(source: Source) -> dict[str, Any]:
+    values = {name: getattr(source, name) for name in Source.__dataclass_fields__}
+    lists = {"include": list(source.include), "exclude": list(source.exclude)}
+    return values | lists | {"strategy": source.strategy.value}
+
+
 def _state(row: Sequence[Any]) -> SourceState:
-    source = Source(**dict(zip(Source.__dataclass_fields__, [*row[:7], Strategy(row[7]), *row[8:12]], strict=True)))
-    commit, tree, fingerprint, committed_at, settled = row[12:]
+    fields = dict(zip(Source.__dataclass_fields__, row, strict=False))
+    lists = {"include": tuple(fields["include"]), "exclude": tuple(fields["exclude"])}
+    source = Source(**fields | lists | {"strategy": Strategy(fields["strategy"])})
+    commit, tree, fingerprint, committed_at, settled = row[len(fields) :]
     bookmark = Bookmark(commit=commit, tree=tree, fingerprint=fingerprint) if commit else None
     return SourceState(source=source, bookmark=bookmark, settled=settled, committed_at=committed_at)

@@ -234,3 +234,13 @@ WHERE st.source_id = %(source)s AND s.id = st.source_id AND s.settings_version =
   AND st.bookmark_tree IS NOT DISTINCT FROM %(from_tree)s::text
   AND st.bookmark_fingerprint IS NOT DISTINCT FROM %(from_fingerprint)s::bytea
 RETURNING st.source_id
+
+-- The open failures of a source are known from now on, and nobody need look at them.
+-- name: acknowledge
+WITH known AS (
+    UPDATE gbrain.ledger SET state = 'acknowledged' WHERE source_id = %(source)s AND state = 'open' RETURNING path
+)
+UPDATE gbrain.states
+SET failures_open = failures_open - (SELECT count(*) FROM known),
+    failures_acknowledged = failures_acknowledged + (SELECT count(*) FROM known)
+WHERE source_id = %(source)s

@@ -1,7 +1,7 @@
 -- A page by slug, or by path.
 -- name: find
 SELECT p.id, p.source_id, p.path, p.slug, p.kind, p.title, p.front_matter, p.body_line
-FROM gbrain.pages AS p
+FROM gbrain.pages AS p JOIN gbrain.sources AS s ON s.id = p.source_id AND s.archived_at IS NULL
 WHERE (%(source)s::text IS NULL OR p.source_id = %(source)s)
   AND (p.slug = %(slug)s OR (substr(p.path, 1, 1000) = substr(%(path)s::bytea, 1, 1000) AND sha256(p.path) = sha256(%(path)s::bytea)))
 ORDER BY p.source_id, p.slug <> %(slug)s

@@ -58,6 +58,10 @@ FROM (
 ) AS counted
 GROUP BY page_id
 
+-- How many pages and failures a source has, as its writers count them.
+-- name: kept
+SELECT pages, failures_open + failures_acknowledged FROM gbrain.states WHERE source_id = %(source)s
+
 -- Fresh ids for new pages.
 -- name: new_page_ids
 WITH sequence AS MATERIALIZED (SELECT pg_get_serial_sequence('gbrain.pages', 'id')::regclass AS name)

@@ -54,3 +54,13 @@ WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 -- How many failures of the source are open.
 -- name: failures_open
 SELECT failures_open FROM gbrain.states WHERE source_id = %(source)s
+
+-- The last runs of one source, or of all that are not archived, the newest first.
+-- name: past
+SELECT r.id, r.source_id, r.host, r.pid, r.started_at, r.finished_at, r.phase, r.done, r.total, r.status, r.sync_status,
+       r.error_code, r.error, r.hint, r.from_revision, r.to_revision, r.added, r.modified, r.renamed, r.deleted,
+       r.failed, r.skipped, r.chunks_created, r.chunks_deleted
+FROM gbrain.runs AS r JOIN gbrain.sources AS s ON s.id = r.source_id
+WHERE CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE r.source_id = %(id)s END
+ORDER BY r.id DESC
+LIMIT %(limit)s

@@ -1,9 +1,10 @@
 -- A new source; no row where its id is taken.
 -- name: create
 INSERT INTO gbrain.sources
-    (id, name, path, url, host_id, host_name, branch, strategy, federated, enabled, max_age)
-VALUES (%(id)s, %(name)s, %(path)s, %(url)s, %(host_id)s, %(host_name)s, %(branch)s, %(strategy)s, %(federated)s,
-    %(enabled)s, %(max_age)s)
+    (id, name, path, is_plain, url, host_id, host_name, branch, subdir, strategy, include, exclude, federated, enabled, max_age,
+     interval)
+VALUES (%(id)s, %(name)s, %(path)s, %(is_plain)s, %(url)s, %(host_id)s, %(host_name)s, %(branch)s, %(subdir)s, %(strategy)s,
+    %(include)s, %(exclude)s, %(federated)s, %(enabled)s, %(max_age)s, %(interval)s)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
@@ -13,17 +14,43 @@ INSERT INTO gbrain.states (source_id) VALUES (%(id)s)
 
 -- Every source with where it stands, by id.
 -- name: all
-SELECT s.id, s.name, s.path, s.url, s.host_id, s.host_name, s.branch, s.strategy, s.federated, s.enabled, s.max_age,
-       s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
+SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include, s.exclude,
+       s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
 FROM gbrain.sources AS s JOIN gbrain.states AS st ON st.source_id = s.id
 ORDER BY s.id
 
 -- One source with where it stands.
 -- name: one
-SELECT s.id, s.name, s.path, s.url, s.host_id, s.host_name, s.branch, s.strategy, s.federated, s.enabled, s.max_age,
-       s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
+SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include, s.exclude,
+       s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
 FROM gbrain.sources AS s JOIN gbrain.states AS st ON st.source_id = s.id
 WHERE s.id = %(id)s
+
+-- A change waits for nobody's lock without end, and holds its own only as long as its client lives.
+-- name: bound_change
+SELECT set_config('lock_timeout', '15s', true), set_config('idle_in_transaction_session_timeout', '15s', true)
+
+-- The same row, kept from others who would change it until the transaction ends.
+-- name: lock
+SELECT FROM gbrain.sources WHERE id = %(id)s FOR NO KEY UPDATE
+
+-- A source's settings as they are to be. The version moves where other pages may be selected: a run that began under
+-- another cannot move the bookmark.
+-- name: change
+UPDATE gbrain.sources
+SET name = %(name)s, path = %(path)s, is_plain = %(is_plain)s, url = %(url)s, host_id = %(host_id)s, host_name = %(host_name)s,
+    branch = %(branch)s, subdir = %(subdir)s, strategy = %(strategy)s, include = %(include)s, exclude = %(exclude)s,
+    federated = %(federated)s, enabled = %(enabled)s, max_age = %(max_age)s, interval = %(interval)s,
+    archived_at = %(archived_at)s, is_default = %(is_default)s, settings_version = %(settings_version)s
+WHERE id = %(id)s
+
+-- No source is the default any more.
+-- name: clear_default
+UPDATE gbrain.sources SET is_default = false WHERE is_default
+
+-- The server's clock.
+-- name: now
+SELECT clock_timestamp()
 
 -- What removing a source would take with it.
 -- name: weigh
@@ -72,6 +99,6 @@ DELETE FROM gbrain.sources WHERE id = %(id)s RETURNING url
 -- Paths that have no page, with the reason, the newest trouble first.
 -- name: failures
 SELECT l.source_id, l.path, l.reason, l.detail, l.state, encode(l.blob, 'hex'), l.first_seen_at
-FROM gbrain.ledger AS l
-WHERE l.state <> 'skipped' AND (%(id)s::text IS NULL OR l.source_id = %(id)s)
+FROM gbrain.ledger AS l JOIN gbrain.sources AS s ON s.id = l.source_id
+WHERE l.state <> 'skipped' AND CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE s.id = %(id)s END
 ORDER BY l.source_id, l.state DESC, l.path

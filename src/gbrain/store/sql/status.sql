@@ -13,4 +13,5 @@ LEFT JOIN LATERAL (
     WHERE r.source_id = s.id AND r.lease_token = l.token AND r.finished_at IS NULL
     ORDER BY r.id DESC LIMIT 1
 ) AS r ON true
+WHERE s.archived_at IS NULL
 ORDER BY s.id

@@ -1,0 +1,203 @@
+"""Plain folders, without git: every file is taken in as it is, and nothing is written or run there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.commands import BrainCommand
+from support.databases import ask
+from support.documents import checked, checked_error
+from support.fresh import Fresh
+from support.inside import Inside
+from support.repositories import Repository
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Path:
+    """A folder of notes, with what a folder may have in it."""
+    folder = tmp_path / "my vault"
+    for name, text in {
+        "note.md": "# Note\n\nSee [[Other note]].\n",
+        "Other note.md": "# Other\r\n\r\nWith CRLF.\r\n",
+        ".hidden/secret.md": "# Hidden\n",
+        "build/ignored.md": "# Ignored by git, and taken in here\n",
+        ".gitignore": "build/\n*.md\n",
+        ".gitattributes": "*.md text eol=lf filter=canary ident working-tree-encoding=UTF-16\n",
+        "deep/er/ä.txt": "Tief.\n",
+    }.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text.encode())
+    return folder
+
+
+def stored(brain: BrainCommand) -> list[str]:
+    return [os.fsdecode(path) for (path,) in ask(brain.url or "", "SELECT path FROM gbrain.pages ORDER BY path")]
+
+
+def noted(brain: BrainCommand) -> list[tuple[str, str]]:
+    rows = ask(brain.url or "", "SELECT path, reason FROM gbrain.ledger ORDER BY path")
+    return [(os.fsdecode(path), reason) for path, reason in rows]
+
+
+def everything(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(path), path.lstat().st_mtime_ns, path.lstat().st_mode) for path in folder.rglob("*"))
+
+
+def test_every_file_is_taken_in_whatever_gitignore_and_attributes_say_and_nothing_is_written(
+    brain: BrainCommand, inside: Inside, fresh: Fresh, vault: Path
+) -> None:
+    before = everything(vault)
+    [row] = checked(inside.run(brain, "sources", "add", "vault", "--path", str(vault), "--json"), "sources")["sources"]
+    assert row["is_plain_folder"]
+    inside.run(brain, "sync", "--all")
+    assert stored(brain) == [".hidden/secret.md", "Other note.md", "build/ignored.md", "deep/er/ä.txt", "note.md"]
+    shown = inside.run(brain, "show", "vault:Other note.md", "--json").document["page"]
+    assert shown["body"] == "# Other\r\n\r\nWith CRLF.\r\n"
+    assert everything(vault) == before
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+    # Each look is a commit of its own, with a time of its own.
+    assert [found for found in fresh.differences(brain) if not found.startswith("states: ")] == []
+    [again] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    assert again["sync_status"] == "up_to_date"
+
+
+def test_what_changes_is_found_without_a_commit(brain: BrainCommand, inside: Inside, vault: Path) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    (vault / "note.md").rename(vault / "moved.md")
+    (vault / "deep" / "er" / "ä.txt").write_text("Anders.\n")
+    (vault / "build" / "ignored.md").unlink()
+    (vault / "new.md").write_text("# New\n")
+    [row] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    counts = {name: row[name] for name in ("added", "modified", "renamed", "deleted")}
+    assert counts == {"added": 1, "modified": 1, "renamed": 1, "deleted": 1}
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def test_what_cannot_be_a_page_has_a_reason_and_comes_in_once_it_can(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    Repository.create(vault / "nested", {"inner.md": "# Inner\n"})
+    Repository.create(vault / "unborn")
+    (vault / "unborn" / "loose.md").write_text("# Loose\n")
+    (vault / "link.md").symlink_to("note.md")
+    os.mkfifo(vault / "pipe.md")
+    with (vault / "large.md").open("wb") as large:
+        large.truncate(5_000_001)
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    with socket.socket(socket.AF_UNIX) as listening:
+        os.chdir(vault)
+        listening.bind("socket")
+        inside.run(brain, "sync", "--all", code=1)
+    assert noted(brain) == [
+        ("large.md", "too_large"),
+        ("link.md", "symlink"),
+        ("nested", "submodule"),
+        ("pipe.md", "special_file"),
+        ("socket", "special_file"),
+        ("unborn", "submodule"),
+    ]
+    assert not any("nested" in path or "unborn" in path for path in stored(brain))
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+    for name in ("nested", "unborn"):
+        shutil.rmtree(vault / name / ".git")
+    for name in ("large.md", "pipe.md", "link.md", "socket"):
+        (vault / name).unlink()
+    (vault / "large.md").write_text("# Small now\n")
+    (vault / "pipe.md").mkdir()
+    (vault / "pipe.md" / "page.md").write_text("# Page\n")
+    inside.run(brain, "sync", "--all")
+    assert noted(brain) == []
+    assert {"nested/inner.md", "unborn/loose.md", "large.md", "pipe.md/page.md"} <= set(stored(brain))
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def test_a_folder_that_is_gone_or_empty_is_an_error_and_no_deletion(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    before = stored(brain)
+    aside = vault.rename(vault.with_name("aside"))
+    for make in (vault.mkdir, vault.rmdir):
+        document = checked(inside.run(brain, "sync", "--all", "--json", code=1), "sync")
+        assert [row["error_code"] for row in document["sources"]] == ["path_missing"]
+        make()
+    aside.rename(vault)
+    inside.run(brain, "sync", "--all")
+    assert stored(brain) == before
+
+
+def test_the_home_inside_the_folder_is_left_out(inside: Inside, vault: Path, brain: BrainCommand) -> None:
+    within = BrainCommand(home=vault / "brain home", url=brain.url)
+    inside.run(within, "sources", "add", "vault", "--path", str(vault))
+    inside.run(within, "sync", "--all")
+    inside.run(within, "sync", "--all")
+    assert not any("brain home" in path for path in stored(within))
+    assert noted(within) == []
+
+
+def test_filters_folders_and_later_changes_are_those_of_repositories(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault), "--exclude", ".hidden/")
+    inside.run(brain, "sync", "--all")
+    assert ".hidden/secret.md" not in stored(brain)
+    inside.run(brain, "sources", "set", "vault", "--subdir", "deep", "--exclude", "")
+    inside.run(brain, "sync", "--all")
+    assert stored(brain) == ["er/ä.txt"]
+    checked_error(inside.run(brain, "sources", "set", "vault", "--branch", "main", "--json", code=2), "usage")
+    checked_error(inside.run(brain, "sources", "set", "vault", "--subdir", "nosuch", "--json", code=2), "usage")
+
+
+def test_a_folder_that_became_a_repository_stays_what_it_was_until_it_is_told(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    before = stored(brain)
+    repository = Repository.create(vault)
+    (vault / ".gitignore").unlink()
+    (vault / ".gitattributes").unlink()
+    repository.commit({"committed.md": "# Committed\n"})
+    inside.run(brain, "sync", "--all")
+    assert stored(brain) == sorted([*before, "committed.md"])
+    [row] = checked(inside.run(brain, "sources", "set", "vault", "--path", str(vault), "--json"), "sources")["sources"]
+    assert not row["is_plain_folder"]
+    inside.run(brain, "sync", "--all")
+    assert stored(brain) == sorted([*before, "committed.md"])
+
+
+def test_removing_the_source_removes_its_snapshots(brain: BrainCommand, inside: Inside, vault: Path) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    assert (brain.home / "folders" / "vault.git").is_dir()
+    inside.run(brain, "sources", "remove", "vault", "--yes")
+    assert list((brain.home / "folders").iterdir()) == []
+
+
+def test_no_program_of_the_folder_or_of_the_users_configuration_runs(
+    brain: BrainCommand, inside: Inside, vault: Path, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    configuration = tmp_path / "gitconfig"
+    run = f"touch '{canary}'; cat"
+    configuration.write_text(
+        f'[filter "canary"]\n\tclean = "{run}"\n\tsmudge = "{run}"\n\tprocess = "{run}"\n\trequired = true\n'
+        f'[core]\n\tfsmonitor = "{run}"\n\thooksPath = {tmp_path}/hooks\n\tautocrlf = true\n'
+        f'[diff "canary"]\n\ttextconv = "{run}"\n'
+    )
+    told = BrainCommand(home=brain.home, url=brain.url, environ={"GIT_CONFIG_GLOBAL": str(configuration)})
+    inside.run(told, "sources", "add", "vault", "--path", str(vault))
+    inside.run(told, "sync", "--all")
+    assert not canary.exists()
+    with psycopg.connect(brain.url or "") as conn:
+        [(body,)] = conn.execute("SELECT text FROM gbrain.texts WHERE text LIKE '%CRLF%'").fetchall()
+    assert body == "# Other\r\n\r\nWith CRLF.\r\n"
