@@ -1,8 +1,9 @@
-"""Any history of edits, force-pushes, crashes and syncs ends in the rows of a fresh brain.
+"""Any history of edits, force-pushes, changed settings, crashes and syncs ends in the rows of a fresh brain.
 
-Two brains follow one repository. One takes the fast path and does everything in pieces of two, so that every boundary
-is met; the other always compares whole trees, in pieces of the usual size. With GBRAIN_TORTURE=1 in the environment
-the histories are many, long, and different each time (about an hour); else few, short, and always the same.
+Two brains follow one repository by two sources: all of it, or what changing settings select, and one folder. One brain
+takes the fast path and does everything in pieces of two, so that every boundary is met; the other always compares whole
+trees, in pieces of the usual size. With GBRAIN_TORTURE=1 in the environment the histories are many, long, and different
+each time (about an hour); else few, short, and always the same.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from gbrain.domain.outcome import Result
+from gbrain.domain.source import Strategy
 from gbrain.domain.steps import Probe, Step
+from gbrain.services.source_settings import Told
 from support import driver
 from support.commands import BrainCommand
 from support.databases import copy_of, drop
@@ -52,6 +56,9 @@ _NAMES = [
     b"latin-\xe4.md",
     b"---.md",
     b"no-page.bin",
+    b"kept/a.md",
+    b"kept/b.md",
+    b"kept/b/a.md",
 ]
 _CONTENTS = [
     b"",
@@ -67,6 +74,25 @@ _CONTENTS = [
     b"\x00\x01\x02binary",
     b"latin \xe4\n",
     b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12\n",
+]
+_ALWAYS = b"kept/always.md"
+"""Never edited, so that its folder is always there."""
+_SETTINGS = [
+    Told(subdir="", include=[], exclude=[], strategy=Strategy.AUTO),
+    Told(subdir="kept"),
+    Told(subdir=""),
+    Told(include=["*.md"]),
+    Told(include=["b/", "kept/"]),
+    Told(include=[]),
+    Told(exclude=["a*", "**/b.md"]),
+    Told(exclude=["kept/"]),
+    Told(exclude=[]),
+    Told(strategy=Strategy.CODE),
+    Told(strategy=Strategy.MARKDOWN),
+    Told(strategy=Strategy.AUTO),
+    Told(branch="main"),
+    Told(branch=""),
+    Told(name="Another name", federated=False),
 ]
 _TOO_LARGE = b"# Large\n" * 700_000
 
@@ -112,7 +138,10 @@ class History(RuleBasedStateMachine):
         self.folder = world.folder / str(world.histories)
         self.tree = WorkTree(self.folder / "repository")
         self.registered = world.new_database()
-        self._brain("registered", self.registered).add("wiki", self.tree.repository.folder)
+        self.template = self._brain("registered", self.registered)
+        self.template.add("wiki", self.tree.repository.folder)
+        self.template.add("part", self.tree.repository.folder / "kept", "--exclude", "b/")
+        self.settings: list[str] = []
         self.databases = [copy_of(world.server, self.registered) for _ in range(2)]
         self.quick, self.slow = (self._brain(f"home-{n}", name) for n, name in enumerate(self.databases))
         self.are_even = True
@@ -145,6 +174,23 @@ class History(RuleBasedStateMachine):
         self.tree.repository.git("branch", "-q", "-M", "anew", "main")
         self._sync_both()
 
+    @rule(told=st.sampled_from(_SETTINGS), edits=st.one_of(st.just([]), _edits))
+    def change_settings(self, told: Told, edits: list[tuple]) -> None:
+        if edits:
+            self._commit(edits)
+        self._tell(told)
+        self._sync_both()
+
+    @rule(edits=_edits, told=st.sampled_from(_SETTINGS), strike=_strike, back=st.sampled_from(_SETTINGS))
+    def change_settings_after_failing_on_the_way(
+        self, edits: list[tuple], told: Told, strike: tuple, back: Told
+    ) -> None:
+        self._commit(edits)
+        self._tell(told)
+        self._cut_off(strike, quick=True, full=False)
+        self._tell(back)
+        self._sync_both()
+
     @rule(edits=_edits, more=_edits, strike=_strike, quick=st.booleans(), full=st.booleans())
     def fail_on_the_way(self, edits: list[tuple], more: list[tuple], strike: tuple, quick: bool, full: bool) -> None:
         self._commit(edits)
@@ -173,8 +219,8 @@ class History(RuleBasedStateMachine):
     @rule(edits=_edits)
     def sync_by_command(self, edits: list[tuple]) -> None:
         self._commit(edits)
-        row = self.quick.run("sync", "--all", "--json", code=None).sources()["wiki"]
-        assert (row["status"], row["error"]) == ("ok", None)
+        found = self.quick.run("sync", "--all", "--allow-mass-delete", "--json", code=None).sources()
+        assert {(row["status"], row["error"]) for row in found.values()} == {("ok", None)}
         self.are_even = False
         self._sync_both()
 
@@ -184,6 +230,14 @@ class History(RuleBasedStateMachine):
         self.had_large = True
         self._commit([("write", name, _TOO_LARGE)])
         self._sync_both()
+
+    def _tell(self, told: Told) -> None:
+        """Change the settings of one source, in both brains and in every fresh one from now on."""
+        for brain in (self.template, self.quick, self.slow):
+            driver.change(brain.env(), "wiki", told)
+        with psycopg.connect(self.template.url or "") as conn:
+            found = conn.execute("SELECT branch, subdir, strategy, include, exclude FROM gbrain.sources ORDER BY id")
+            self.settings = [repr(row) for row in found]
 
     def _commit(self, edits: list[tuple]) -> None:
         for edit in edits:
@@ -204,33 +258,34 @@ class History(RuleBasedStateMachine):
 
     def _sync_both(self, *, full: bool = False) -> None:
         quick, slow = self._sync(self.quick, full=full), self._sync(self.slow, full=full)
-        if self.are_even:
-            counts = [{name: getattr(row.counts, name) for name in _COUNTS} for row in (quick, slow)]
+        for mine, other in zip(quick, slow, strict=True) if self.are_even else []:
+            counts = [{name: getattr(row.counts, name) for name in _COUNTS} for row in (mine, other)]
             assert counts[0] == counts[1]
-            assert (quick.sync_status, quick.failures_open) == (slow.sync_status, slow.failures_open)
+            assert (mine.sync_status, mine.failures_open) == (other.sync_status, other.failures_open)
         self.are_even = True
         fresh = self._fresh()
         assert differences(rows(self.quick.url or ""), fresh) == []
         assert differences(rows(self.slow.url or ""), fresh) == []
-        [report], stray = driver.verify(self.quick.env())
-        assert (report.findings, report.cannot, set(stray.values())) == ([], None, {0})
+        reports, stray = driver.verify(self.quick.env())
+        assert [(report.findings, report.cannot) for report in reports] == [([], None)] * 2
+        assert set(stray.values()) == {0}
 
-    def _sync(self, brain: BrainCommand, *, full: bool) -> Result:
+    def _sync(self, brain: BrainCommand, *, full: bool) -> list[Result]:
         is_quick = brain is self.quick
         with driver.pieces_of(_PIECE) if is_quick else nullcontext():
-            [row] = driver.sync(brain.env(), full=full, fast_path=is_quick)
-        assert (row.status, row.trouble) == ("ok", None)
-        return row
+            found = driver.sync(brain.env(), full=full, fast_path=is_quick)
+        assert [(row.status, row.trouble) for row in found] == [("ok", None)] * 2
+        return found
 
     def _fresh(self) -> dict[str, list[tuple[Any, ...]]]:
-        commit = self.tree.repository.git("rev-parse", "HEAD")
-        if commit not in self.world.fresh:
+        key = " ".join([self.tree.repository.git("rev-parse", "HEAD"), *self.settings])
+        if key not in self.world.fresh:
             database = copy_of(self.world.server, self.registered)
             brain = self._brain("fresh", database)
             self._sync(brain, full=False)
-            self.world.fresh[commit] = rows(brain.url or "")
+            self.world.fresh[key] = rows(brain.url or "")
             drop(self.world.server, database)
-        return self.world.fresh[commit]
+        return self.world.fresh[key]
 
     def _brain(self, home: str, database: str) -> BrainCommand:
         return BrainCommand(home=self.folder / home, url=self.world.server.url(database))
@@ -240,7 +295,7 @@ class WorkTree:
     """A repository's work tree, edited with no regard for what is there."""
 
     def __init__(self, folder: Path) -> None:
-        self.repository = Repository.create(folder, {})
+        self.repository = Repository.create(folder, {_ALWAYS: _CONTENTS[1]})
         self._root = os.fsencode(folder)
 
     def apply(self, edit: tuple) -> None:
@@ -305,7 +360,7 @@ class WorkTree:
                 for name in folders
                 if os.path.islink(os.path.join(folder, name))
             ]
-        return sorted(found)
+        return sorted(path for path in found if path != _ALWAYS)
 
 
 def test_every_history_ends_in_the_rows_of_a_fresh_brain(

@@ -32,6 +32,8 @@ from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, Step, no_probe
 from gbrain.services.context import SyncOptions
 from gbrain.services.leasing import LeaseKeeper
+from gbrain.services.registry import change_source
+from gbrain.services.source_settings import Told
 from gbrain.services.verify import Report
 
 DRIVER = str(Path(__file__))
@@ -51,7 +53,7 @@ def sync(
         async with open_brain(settings, conninfo, connections=2) as brain:
             synced = await run_sync(
                 brain,
-                SyncOptions(full=full),
+                SyncOptions(full=full, allow_mass_delete=True),
                 named=source,
                 here=Path("/"),
                 all_sources=source is None,
@@ -67,6 +69,18 @@ def sync(
     settings = read_settings(environ)
     with reach_database(settings, lambda text: None) as conninfo:
         return asyncio.run(work(conninfo))
+
+
+def change(environ: Mapping[str, str], source_id: str, told: Told) -> None:
+    """Give a source other settings."""
+
+    async def work(conninfo: str) -> None:
+        async with open_brain(settings, conninfo, connections=1) as brain:
+            await brain.ask(lambda conn: change_source(conn, source_id, told, allow_private_hosts=False))
+
+    settings = read_settings(environ)
+    with reach_database(settings, lambda text: None) as conninfo:
+        asyncio.run(work(conninfo))
 
 
 def verify(environ: Mapping[str, str]) -> tuple[list[Report], dict[str, int]]:
