@@ -59,6 +59,18 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("sources", "create"): {"id": "new", "path": None},
     ("sources", "change"): {"path": None},
     ("runs", "past"): {"limit": 10},
+    ("sources", "count_acknowledged"): {"source_id": "one", "count": 1},
+    ("sources", "acknowledge_again"): {
+        "source_id": "one",
+        "path": b"a.md",
+        "blob": b"blob",
+        "mode": 33188,
+        "fingerprint": b"print",
+        "slug": "a",
+        "reason": "too_large",
+        "detail": "large",
+        "first_seen_at": _NOW,
+    },
 }
 _OF_FILE: dict[str, dict[str, Any]] = {
     "verify": {"pages": [1, 2], "limit": 10},

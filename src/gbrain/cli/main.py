@@ -15,7 +15,7 @@ import click
 import typer
 
 from gbrain import __version__, logs
-from gbrain.cli import brain, show, sources, sync
+from gbrain.cli import brain, show, sources, sync, transfer
 from gbrain.cli.answer import put, put_error_document, tell_error
 from gbrain.cli.state import Globals, Terminated
 from gbrain.errors import GbrainError, UsageError
@@ -30,6 +30,7 @@ app = typer.Typer(
 brain.register(app)
 sync.register(app)
 show.register(app)
+transfer.register(app)
 app.add_typer(sources.app, name="sources")
 
 

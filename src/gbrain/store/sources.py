@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from gbrain.domain.lease import lease_name
 from gbrain.domain.source import Bookmark, Source, SourceState, Strategy, ends_run, reads_the_same
+from gbrain.errors import UsageError
 from gbrain.store import leases
 from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
@@ -36,6 +37,21 @@ class Failure:
     detail: str
     state: str
     blob: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """A failure that somebody has acknowledged, whole."""
+
+    source_id: str
+    path: bytes
+    blob: bytes
+    mode: int
+    fingerprint: bytes
+    slug: str | None
+    reason: str
+    detail: str
     first_seen_at: datetime
 
 
@@ -123,6 +139,26 @@ async def failures(conn: Connection, source_id: str | None) -> list[Failure]:
     """What could not be taken in, of one source or of all, by source, open ones first."""
     rows = await (await conn.execute(SQL["failures"], {"id": source_id})).fetchall()
     return [Failure(**dict(zip(Failure.__dataclass_fields__, row, strict=True))) for row in rows]
+
+
+async def acknowledged(conn: Connection) -> list[Acknowledged]:
+    """Every acknowledged failure of the brain, by source and path."""
+    rows = await (await conn.execute(SQL["acknowledged"])).fetchall()
+    return [Acknowledged(**dict(zip(Acknowledged.__dataclass_fields__, row, strict=True))) for row in rows]
+
+
+async def bring_in(conn: Connection, brought: Sequence[Source], failures: Sequence[Acknowledged]) -> None:
+    """Register sources as they were elsewhere, with what was acknowledged of them; all or none."""
+    async with conn.transaction():
+        for source in brought:
+            if not await add(conn, source):
+                raise UsageError(f"there is a source {source.id} already", hint="run the command again")
+            kept = {"archived_at": source.archived_at, "is_default": source.is_default}
+            await change(conn, source.id, kept)
+            of_source = [failure for failure in failures if failure.source_id == source.id]
+            for failure in of_source:
+                await conn.execute(SQL["acknowledge_again"], asdict(failure))
+            await conn.execute(SQL["count_acknowledged"], {"source_id": source.id, "count": len(of_source)})
 
 
 def _values(source: Source) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 -- A new source; no row where its id is taken.
 -- name: create
 INSERT INTO gbrain.sources
-    (id, name, path, is_plain, url, host_id, host_name, branch, subdir, strategy, include, exclude, federated, enabled, max_age,
-     interval)
-VALUES (%(id)s, %(name)s, %(path)s, %(is_plain)s, %(url)s, %(host_id)s, %(host_name)s, %(branch)s, %(subdir)s, %(strategy)s,
-    %(include)s, %(exclude)s, %(federated)s, %(enabled)s, %(max_age)s, %(interval)s)
+    (id, name, path, is_plain, url, host_id, host_name, branch, subdir, strategy, include, exclude, federated, enabled,
+     max_age, interval)
+VALUES (%(id)s, %(name)s, %(path)s, %(is_plain)s, %(url)s, %(host_id)s, %(host_name)s, %(branch)s, %(subdir)s,
+    %(strategy)s, %(include)s, %(exclude)s, %(federated)s, %(enabled)s, %(max_age)s, %(interval)s)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 
@@ -14,15 +14,17 @@ INSERT INTO gbrain.states (source_id) VALUES (%(id)s)
 
 -- Every source with where it stands, by id.
 -- name: all
-SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include, s.exclude,
-       s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
+SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include,
+       s.exclude, s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version,
+       st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
 FROM gbrain.sources AS s JOIN gbrain.states AS st ON st.source_id = s.id
 ORDER BY s.id
 
 -- One source with where it stands.
 -- name: one
-SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include, s.exclude,
-       s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version, st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
+SELECT s.id, s.name, s.path, s.is_plain, s.url, s.host_id, s.host_name, s.branch, s.subdir, s.strategy, s.include,
+       s.exclude, s.federated, s.enabled, s.max_age, s.interval, s.archived_at, s.is_default, s.settings_version,
+       st.bookmark_commit, st.bookmark_tree, st.bookmark_fingerprint, st.committed_at, st.settled
 FROM gbrain.sources AS s JOIN gbrain.states AS st ON st.source_id = s.id
 WHERE s.id = %(id)s
 
@@ -102,3 +104,18 @@ SELECT l.source_id, l.path, l.reason, l.detail, l.state, encode(l.blob, 'hex'), 
 FROM gbrain.ledger AS l JOIN gbrain.sources AS s ON s.id = l.source_id
 WHERE l.state <> 'skipped' AND CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE s.id = %(id)s END
 ORDER BY l.source_id, l.state DESC, l.path
+
+-- What somebody has acknowledged: no repository tells that.
+-- name: acknowledged
+SELECT source_id, path, blob, mode, fingerprint, slug, reason, detail, first_seen_at
+FROM gbrain.ledger WHERE state = 'acknowledged' ORDER BY source_id, path
+
+-- The same brought into another brain, where the source is new. Its first sync leaves alone what still is as it was.
+-- name: acknowledge_again
+INSERT INTO gbrain.ledger (source_id, path, blob, mode, fingerprint, slug, reason, detail, state, first_seen_at)
+VALUES (%(source_id)s, %(path)s, %(blob)s, %(mode)s, %(fingerprint)s, %(slug)s, %(reason)s, %(detail)s, 'acknowledged',
+    %(first_seen_at)s)
+
+-- Count what was brought in so.
+-- name: count_acknowledged
+UPDATE gbrain.states SET failures_acknowledged = failures_acknowledged + %(count)s WHERE source_id = %(source_id)s
