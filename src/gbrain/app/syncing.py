@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,9 +66,21 @@ async def run_sync(
     counting = _Counting(brain)
     slots = Slots(fetch=asyncio.Semaphore(fetch_slots), write=asyncio.Semaphore(width))
     async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
-        results = await sync_all(context, chosen, options, slots, all_sources=all_sources)
+        if options.dry_run:
+            results = await _dry_run(context, chosen, options, slots, all_sources=all_sources)
+        else:
+            results = await sync_all(context, chosen, options, slots, all_sources=all_sources)
     _refuse_full_disk(results)
     return Synced(parallel=width, connections_peak=counting.peak, results=results)
+
+
+async def _dry_run(
+    context: SyncContext, chosen: list[Source], options: SyncOptions, slots: Slots, *, all_sources: bool
+) -> list[Result]:
+    from gbrain.services.dry_run import dry_run_all
+
+    with tempfile.TemporaryDirectory(prefix="gbrain-dry-run-") as folder:
+        return await dry_run_all(context, chosen, options, slots, aside=Path(folder), all_sources=all_sources)
 
 
 async def run_verify(

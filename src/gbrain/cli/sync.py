@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.app.brain import Brain
+from gbrain.app.brain import Brain, brain_exists
 from gbrain.cli.answer import put, put_document, tell
 from gbrain.cli.options import Json, positive
 from gbrain.cli.state import globals_of, here, settings_of, with_brain
@@ -37,6 +37,7 @@ def sync(
     full: Annotated[bool, typer.Option("--full", help="Derive every page again.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Read again what has failed.")] = False,
     skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Acknowledge what has failed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
     allow_mass_delete: Annotated[
         bool, typer.Option("--allow-mass-delete", help="Drop pages even where that is most of a source.")
     ] = False,
@@ -65,6 +66,7 @@ def sync(
                 retry_failed=retry_failed,
                 skip_failed=skip_failed,
                 allow_mass_delete=allow_mass_delete,
+                dry_run=dry_run,
             ),
             named=None if all_sources else settings.source if source is None else source,
             here=here(),
@@ -76,13 +78,28 @@ def sync(
         )
 
     connections = (asked if asked is not None else min(width or DEFAULT_WRITERS, DEFAULT_WRITERS)) + 1
-    synced = with_brain(context, work, connections=connections)
+    if dry_run and not brain_exists(settings):
+        synced = _nothing(source or settings.source, all_sources=all_sources)
+    else:
+        synced = with_brain(context, work, connections=connections)
+    for result in synced.results if dry_run else []:
+        telling.emit(Finished(result=result))
     telling.check()
     if as_json:
         put_document(document(synced, timedelta(seconds=time.monotonic() - started)))
     elif not (globals_of(context).quiet and all(map(is_well, synced.results))):
         put(summary(synced.results))
     return exit_code(synced.results, all_sources=all_sources)
+
+
+def _nothing(named: str | None, *, all_sources: bool) -> Synced:
+    """What a dry run finds where there is no brain yet: it makes none."""
+    from gbrain.app.syncing import Synced
+    from gbrain.services.resolving import resolve
+
+    if not all_sources:
+        resolve([], named=named, here=here())
+    return Synced(parallel=1, connections_peak=0, results=[])
 
 
 class _Telling:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from gbrain.cli.answer import counted, presentable, put
 from gbrain.domain.events import ParallelLowered
-from gbrain.domain.outcome import Result, Status, SyncStatus
+from gbrain.domain.outcome import Planned, Result, Status, SyncStatus
 from gbrain.domain.parallelism import RENEWALS_AND_REST
+from gbrain.domain.paths import display
 
 if TYPE_CHECKING:
     from gbrain.app.syncing import Synced
@@ -39,6 +40,8 @@ def _lines(result: Result) -> list[str]:
             lines.append(f"up to date at {_short(result.to_revision)} ({seconds})")
         case SyncStatus.FIRST_SYNC:
             lines.append(f"first sync at {_short(result.to_revision)}: {_changes(result)} ({seconds})")
+        case SyncStatus.DRY_RUN:
+            lines.append(f"would sync to {_short(result.to_revision)}: {_changes(result)} ({seconds})")
         case SyncStatus.SYNCED:
             lines.append(
                 f"synced {_short(result.from_revision)}..{_short(result.to_revision)}: {_changes(result)} ({seconds})"
@@ -119,10 +122,16 @@ def _row(result: Result) -> dict[str, Any]:
         "embedded": 0,
         "embeddings_pending": 0,
         "duration_ms": _milliseconds(result.duration),
+        "planned_paths": _paths(result.planned),
+        "planned_paths_count": result.planned.count if result.planned else None,
         "error": presentable(trouble.message) if trouble else None,
         "error_code": trouble.code.value if trouble else None,
         "hint": presentable(trouble.hint) if trouble else None,
     }
+
+
+def _paths(planned: Planned | None) -> list[dict[str, str]] | None:
+    return None if planned is None else [{"path": display(path), "action": action} for path, action in planned.paths]
 
 
 def _milliseconds(duration: timedelta) -> int:

@@ -31,6 +31,7 @@ class SyncStatus(StrEnum):
     FIRST_SYNC = "first_sync"
     SYNCED = "synced"
     UP_TO_DATE = "up_to_date"
+    DRY_RUN = "dry_run"
 
 
 class Code(StrEnum):
@@ -121,6 +122,24 @@ class Trouble:
     hint: str
 
 
+MAX_PLANNED_PATHS = 1000
+"""Paths of a dry run beyond these are counted, not kept."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Planned:
+    """The paths that a sync would touch, each with what would happen to it: `added`, `modified` and so on."""
+
+    paths: list[tuple[bytes, str]] = field(default_factory=list)
+    count: int = 0
+
+    def note(self, path: bytes, action: str) -> None:
+        """Count the path, and keep it if there are not too many."""
+        self.count += 1
+        if len(self.paths) < MAX_PLANNED_PATHS:
+            self.paths.append((path, action))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One source's row. `trouble` may stand beside `sync_status`: a failed fetch does not keep local news out."""
@@ -135,6 +154,8 @@ class Result:
     counts: Counts = field(default_factory=Counts)
     failures_open: int = 0
     duration: timedelta = timedelta()
+    planned: Planned | None = None
+    """What a dry run found; None of any other."""
 
 
 def exit_code(results: list[Result], *, all_sources: bool) -> int:

@@ -15,7 +15,7 @@ from gbrain.git import refusals
 from gbrain.git.checkout import Head, Remote, Upstream, read_head, read_remote
 from gbrain.git.environment import environment, transport
 from gbrain.git.fetch import Request
-from gbrain.git.folder import FOLDERS, last_snapshot, snapshot, snapshots_of
+from gbrain.git.folder import FOLDERS, borrowing, last_snapshot, snapshot, snapshots_of
 from gbrain.git.hosts import admit
 from gbrain.git.mirror import Mirror, mirror_of, ref_of, update
 from gbrain.git.problems import Problem
@@ -68,6 +68,12 @@ class _Terms:
     fetch_stall: timedelta
     allow_private_hosts: bool
     report: Callable[[FetchProgress], None]
+    lent: Path | None
+
+    @property
+    def read_from(self) -> Path:
+        """The mirrors that hold what was last fetched."""
+        return self.mirrors if self.lent is None else self.lent
 
 
 async def acquire(
@@ -82,12 +88,14 @@ async def acquire(
     report: Callable[[FetchProgress], None],
     subdir: bytes | None = None,
     look: bool = True,
+    lent: Path | None = None,
 ) -> Acquired | Problem:
     """What is wanted of a source now; a `Problem` where there is nothing to read.
 
     `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one, and
     `subdir` the folder whose tree is given instead of the whole. A fetch is given up when nothing of it has moved for
-    `fetch_stall`. `look` False takes a plain folder as it was when it was last looked at. Raises `CouldNotRun` without
+    `fetch_stall`. `look` False takes a plain folder as it was when it was last looked at. `lent` is a folder of mirrors
+    that stays as it is: `mirrors` is a temporary one then, and borrows from it. Raises `CouldNotRun` without
     a usable git, `DiskFull`, and `GitError` where git fails in a way that has no name.
     """
     await git_version()
@@ -98,6 +106,7 @@ async def acquire(
         fetch_stall=fetch_stall,
         allow_private_hosts=allow_private_hosts,
         report=report,
+        lent=_absolute(lent) if lent is not None else None,
     )
     match location:
         case UrlLocation(url=url):
@@ -121,9 +130,10 @@ async def _below(acquired: Acquired, subdir: bytes) -> Acquired | Problem:
 
 
 async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Problem:
-    home = terms.mirrors.parent
-    repository = snapshots_of(home / FOLDERS, terms.source_id)
-    revision = await snapshot(repository, path, without=home) if look else await last_snapshot(repository)
+    home = terms.read_from.parent
+    kept = snapshots_of(home / FOLDERS, terms.source_id)
+    repository = kept if terms.lent is None else borrowing(kept, terms.mirrors.parent / FOLDERS)
+    revision = await snapshot(repository, path, without=home) if look else await last_snapshot(kept)
     if isinstance(revision, Problem):
         return revision
     if revision is None:
@@ -132,13 +142,20 @@ async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Pro
 
 
 async def _of_url(url: str, branch: str | None, terms: _Terms) -> Acquired | Problem:
-    mirror = mirror_of(terms.mirrors, url)
+    kept = mirror_of(terms.read_from, url)
+    mirror = kept if terms.lent is None or not terms.pull else _aside(kept, url, terms)
     wanted = "HEAD" if branch is None else f"refs/heads/{branch}"
     fetch = await _news(mirror, url, wanted, terms)
+    mirror = kept if isinstance(fetch, FetchProblem) else mirror
     revision = await _last_fetched(mirror, wanted, terms)
     if revision is not None:
         return Acquired(repository=mirror.repository(), revision=revision, fetch=fetch)
     return fetch.problem if isinstance(fetch, FetchProblem) else _nothing_fetched()
+
+
+def _aside(kept: Mirror, url: str, terms: _Terms) -> Mirror:
+    """A temporary mirror that borrows what the lent one has."""
+    return mirror_of(terms.mirrors, url, borrowed=kept.folder / "objects" if kept.exists else None)
 
 
 async def _of_path(repository: Repository, branch: str | None, terms: _Terms) -> Acquired | Problem:
@@ -159,11 +176,14 @@ async def _with_upstream(
     checkout: Repository, head: Head, upstream: Upstream, remote: Remote, url: str, terms: _Terms
 ) -> Acquired:
     """The upstream's tip as last fetched where it contains HEAD, else HEAD."""
-    mirror = mirror_of(terms.mirrors, url, borrowed=remote.objects if remote.is_whole else None)
+    borrowed = remote.objects if remote.is_whole else None
+    kept = mirror_of(terms.read_from, url, borrowed=borrowed)
+    mirror = kept if not terms.pull else mirror_of(terms.mirrors, url, borrowed=borrowed)
     object_format = "sha1" if len(head.revision.commit) == 40 else "sha256"
     # Of the borrowed repository only these refs are offered to the remote: another that is broken would stop the fetch.
     flags = ("-c", f"core.alternateRefsPrefixes={' '.join(upstream.here)}")
     fetch = await _news(mirror, url, upstream.ref, terms, object_format=object_format, flags=flags)
+    mirror = kept if isinstance(fetch, FetchProblem) else mirror
     tip = await _last_fetched(mirror, upstream.ref, terms)
     if tip is None:
         return Acquired(repository=checkout, revision=head.revision, fetch=fetch)

@@ -9,6 +9,7 @@ ever written into the folder, and no program of its own is run: no filter, no ho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -73,6 +74,11 @@ class _Found:
 def snapshots_of(folders: Path, source_id: str) -> Repository:
     """The repository that holds a source's snapshots, whether it is there or not."""
     return Repository(place=folders / f"{source_id}.git", is_ours=True)
+
+
+def borrowing(kept: Repository, folders: Path) -> Repository:
+    """A repository aside for one more snapshot, which reads from the kept one and leaves it as it is."""
+    return Repository(place=folders / kept.place.name, is_ours=True, alternates=(kept.place / "objects",))
 
 
 async def snapshot(repository: Repository, folder: Path, *, without: Path) -> Revision | Problem:
@@ -142,6 +148,10 @@ class _Snapshot:
             raise failed(arguments, completed.stderr)
         (aside / "info").mkdir(exist_ok=True)
         (aside / "info" / "attributes").write_text(_ATTRIBUTES)
+        for lent in self._repository.alternates:
+            # What the index knows of the folder's files need not be read again.
+            with contextlib.suppress(FileNotFoundError):
+                await asyncio.to_thread(shutil.copyfile, lent.parent / "index", aside / "index")
         aside.rename(place)
 
     async def _forget_stand_ins(self) -> None:
@@ -168,7 +178,7 @@ class _Snapshot:
 
     async def _git(self, *arguments: str, fed: bytes | None = None, env: Mapping[str, str] | None = None) -> Completed:
         place = (f"--git-dir={self._repository.place}", f"--work-tree={self._folder}", "-C", str(self._folder))
-        everything = environment() | dict(env or {})
+        everything = environment(alternates=self._repository.alternates) | dict(env or {})
         completed = await run((*_SETTINGS, *place, *arguments), env=everything, fed=fed, deadline_s=_DEADLINE_S)
         if completed.returncode != 0:
             check_room(completed.stderr)

@@ -43,6 +43,8 @@ class SyncOptions:
     """Read again what has failed, acknowledged or not."""
     skip_failed: bool = False
     """Acknowledge what has failed."""
+    dry_run: bool = False
+    """Change nothing, and say what would change."""
     allow_mass_delete: bool = False
     """Carry out a plan that would drop most of a source."""
 

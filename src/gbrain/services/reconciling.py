@@ -64,8 +64,8 @@ async def reconcile(work: Reconciliation) -> MassDelete | None:
         await mend(work.context.pool, work.writer, work.count)
     with Spool() as spool:
         async with work.repository.blobs() as blobs:
-            await _plan(spool, work, blobs)
-            if (refusal := await _refusal(spool, work)) is not None:
+            await plan(spool, work, blobs)
+            if (refusal := await too_much(spool, work)) is not None:
                 return refusal
             items, size_bytes = spool.totals()
             await work.enter(Phase.WRITE, items)
@@ -82,7 +82,8 @@ async def reconcile(work: Reconciliation) -> MassDelete | None:
     return None
 
 
-async def _refusal(spool: Spool, work: Reconciliation) -> MassDelete | None:
+async def too_much(spool: Spool, work: Reconciliation) -> MassDelete | None:
+    """The refusal of a plan that drops most of the source, where that was not asked for."""
     drops = 0 if work.allow_mass_delete else spool.drops()
     if not is_mass_delete(drops, pages=drops):
         return None
@@ -90,7 +91,8 @@ async def _refusal(spool: Spool, work: Reconciliation) -> MassDelete | None:
     return MassDelete(drops=drops, pages=pages) if is_mass_delete(drops, pages) else None
 
 
-async def _plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:
+async def plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:
+    """Fill the spool with what differs between the move's tree and the rows."""
     source, pool = work.state.source, work.context.pool
     rules = rules_of(source, full=work.full, retry=work.retry)
     before, after = work.state.bookmark, work.move.after

@@ -66,7 +66,7 @@ class Run:
             me = self._context.keeper.me
             self._run = await runs.begin(conn, source_id, self._lease, me, from_revision=before)
         self._state = state
-        outcome = _put_away(state.source) or await self._guarded(state)
+        outcome = put_away(state.source) or await self._guarded(state)
         return await self._recorded(self._row(state, outcome), fresh=isinstance(outcome, _Brought) and outcome.fresh)
 
     async def broke_off(self, trouble: Trouble) -> Result | None:
@@ -115,7 +115,7 @@ class Run:
     async def _work(self, state: SourceState) -> _Brought | Trouble:
         acquired = await self._acquire(state.source)
         if isinstance(acquired, Problem):
-            return _trouble(acquired)
+            return problem_trouble(acquired)
         async with self._slots.write:
             status = await self._reconcile(state, acquired)
         if isinstance(status, Trouble):
@@ -149,7 +149,7 @@ class Run:
 
     async def _reconcile(self, state: SourceState, acquired: Acquired) -> SyncStatus | Trouble:
         """Make the rows say what the revision's tree says, doing no more than what differs."""
-        move = _move(state, acquired)
+        move = move_to(state, acquired)
         source_id = state.source.id
         self._context.probe(source_id, Step.SNAPSHOTTED)
         retry = self._options.retry_failed and (await kept(self._context.pool, source_id)).failures > 0
@@ -175,7 +175,7 @@ class Run:
             )
         )
         if isinstance(refused, MassDelete):
-            return _too_much(state.source, refused.drops, refused.pages)
+            return mass_delete(state.source, refused.drops, refused.pages)
         self._context.probe(source_id, Step.BOOKMARKED)
         await self._acknowledge(writer)
         return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
@@ -217,7 +217,7 @@ class Run:
         match outcome:
             case _Brought():
                 after = outcome.revision
-                trouble = _trouble(outcome.problem) if outcome.problem else None
+                trouble = problem_trouble(outcome.problem) if outcome.problem else None
                 if trouble is None or outcome.sync_status is not SyncStatus.UP_TO_DATE:
                     sync_status = outcome.sync_status
             case Trouble():
@@ -243,7 +243,8 @@ def location_of(source: Source) -> PathLocation | PlainLocation | UrlLocation:
     return UrlLocation(url=source.url or "")
 
 
-def _move(state: SourceState, acquired: Acquired) -> Move:
+def move_to(state: SourceState, acquired: Acquired) -> Move:
+    """The bookmark's move to what was acquired."""
     source, revision = state.source, acquired.revision
     return Move(
         before=state.bookmark,
@@ -253,7 +254,7 @@ def _move(state: SourceState, acquired: Acquired) -> Move:
     )
 
 
-def _put_away(source: Source) -> Trouble | None:
+def put_away(source: Source) -> Trouble | None:
     """What was done to the source between its being chosen and its lease being taken."""
     if source.archived_at is not None:
         hint = f"gbrain sources restore {source.id} brings it back"
@@ -264,7 +265,8 @@ def _put_away(source: Source) -> Trouble | None:
     return None
 
 
-def _too_much(source: Source, drops: int, pages: int) -> Trouble:
+def mass_delete(source: Source, drops: int, pages: int) -> Trouble:
+    """Why a plan that drops most of a source was not carried out."""
     return Trouble(
         code=Code.MASS_DELETE,
         message=f"this would drop {drops:,} of the {pages:,} pages of {source.id}: nothing was changed",
@@ -272,5 +274,6 @@ def _too_much(source: Source, drops: int, pages: int) -> Trouble:
     )
 
 
-def _trouble(problem: Problem) -> Trouble:
+def problem_trouble(problem: Problem) -> Trouble:
+    """What a problem of git means for the source's row."""
     return Trouble(code=Code(problem.code), message=problem.message, hint=problem.hint)

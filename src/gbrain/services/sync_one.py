@@ -42,7 +42,7 @@ async def sync_one(
 async def _under_lease(
     context: SyncContext, source: Source, options: SyncOptions, slots: Slots, *, all_sources: bool
 ) -> Result:
-    if (refusal := _refusal(context, source)) is not None:
+    if (refusal := refusal_of(context, source)) is not None:
         return await _row(context, source, refusal, all_sources=all_sources)
     taken = await context.keeper.take(context.pool, lease_name(source.id))
     if isinstance(taken, Held):
@@ -64,7 +64,8 @@ async def _under_lease(
         await _release(context, source.id, taken)
 
 
-def _refusal(context: SyncContext, source: Source) -> Trouble | None:
+def refusal_of(context: SyncContext, source: Source) -> Trouble | None:
+    """Why a source is not looked at at all."""
     if not source.enabled:
         hint = f"gbrain sources enable {source.id}"
         return Trouble(code=Code.DISABLED, message=f"{source.id} is disabled", hint=hint)

@@ -48,6 +48,8 @@ class Carrier:
     """Called after each commit with what it brought and how many of the plan's items it held."""
     missing: list[bytes] = field(default_factory=list)
     """Paths whose blobs the repository turned out to lack."""
+    draw: Callable[[Pool, int], Awaitable[list[int]]] = draw_page_ids
+    """Gives ids for pages that are new."""
 
 
 async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> None:
@@ -69,7 +71,7 @@ async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> None:
                 await _write(carrier, part, move if is_last else None)
         await producer
     if carrier.missing:
-        raise _incomplete(carrier.missing)
+        raise incomplete(carrier.missing)
 
 
 async def write_move(pool: Pool, writer: Writer, move: Move) -> None:
@@ -119,9 +121,9 @@ async def _produce(
     for cleared in spool.clearing(BATCH_ITEMS):
         await pending.put(group.create_task(_ready([_clear(row) for row in cleared])))
         any_batch = True
-    for items in _batches(spool.writing(BATCH_ITEMS)):
+    for items in batches(spool.writing(BATCH_ITEMS)):
         blobs = await carrier.blobs.read([item.blob for item in items if item.action == "write"])
-        await pending.put(group.create_task(_derive(carrier, items, blobs)))
+        await pending.put(group.create_task(derived(carrier, items, blobs)))
         any_batch = True
     if not any_batch:
         await pending.put(group.create_task(_ready([Batch(items=0)])))
@@ -132,7 +134,7 @@ async def _ready(pieces: Pieces) -> Pieces:
     return pieces
 
 
-def _batches(rows: Iterable[list[ToWrite]]) -> Iterator[list[ToWrite]]:
+def batches(rows: Iterable[list[ToWrite]]) -> Iterator[list[ToWrite]]:
     """Cut the rows into batches by bytes and by number."""
     batch: list[ToWrite] = []
     size_bytes = 0
@@ -155,12 +157,13 @@ def _clear(row: ToClear) -> Batch:
     return Batch(items=1, ledger=[LedgerRow(path=row.path)])
 
 
-async def _derive(carrier: Carrier, items: list[ToWrite], blobs: list[bytes | None]) -> Pieces:
+async def derived(carrier: Carrier, items: list[ToWrite], blobs: list[bytes | None]) -> Pieces:
+    """What is written of a batch's items, given what was read for those that are to be read."""
     writes = [item for item in items if item.action == "write"]
     whole = [(item, blob) for item, blob in zip(writes, blobs, strict=True) if blob is not None]
     carrier.missing.extend(item.path for item, blob in zip(writes, blobs, strict=True) if blob is None)
     new = sum(item.page_id is None for item, _ in whole)
-    drawn = iter(await draw_page_ids(carrier.pool, new) if new else [])
+    drawn = iter(await carrier.draw(carrier.pool, new) if new else [])
     ids = [next(drawn) if item.page_id is None else item.page_id for item, _ in whole]
     encoded: list[EncodedPage | Refused] = []
     if whole:
@@ -196,7 +199,8 @@ def _refused(item: ToWrite, reason: Reason, detail: str) -> Batch:
     return Batch(items=1, removed=removed, ledger=[_entry(item, reason, detail)])
 
 
-def _incomplete(missing: list[bytes]) -> GitError:
+def incomplete(missing: list[bytes]) -> GitError:
+    """The error of a repository that lacks the contents of these paths."""
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return GitError(
         f"the repository lacks the contents of {display(missing[0])}{more}: it is damaged or a partial clone",

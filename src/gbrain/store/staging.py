@@ -45,32 +45,50 @@ class Staged:
     ledger: Sequence[LedgerRow] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A batch's pages held against what is stored: the rows that differ, by page, and the pages that are touched."""
+
+    stored_places: Stored[Place]
+    places: Mapping[int, Sequence[Place]]
+    links: Mapping[int, Sequence[bytes]]
+    touched: set[int]
+
+
+async def compare(conn: Connection, source_id: str, batch: Batch) -> Compared:
+    """What of the batch's places and links is not there as it is to be."""
+    places = await _stored(conn, "places_of", encode_place, source_id, batch)
+    links = await _stored(conn, "links_of", encode_link, source_id, batch)
+    new_places = {page.page_id: _new(page.content.places, places[page.page_id]) for page in batch.pages}
+    new_links = {page.page_id: _new(page.content.links, links[page.page_id]) for page in batch.pages}
+    touched = {
+        page.page_id
+        for page in batch.pages
+        if new_places[page.page_id]
+        or new_links[page.page_id]
+        or not places[page.page_id].keys() <= set(range(len(page.content.places)))
+        or not links[page.page_id].keys() <= set(range(len(page.content.links)))
+    }
+    return Compared(stored_places=places, places=new_places, links=new_links, touched=touched)
+
+
 async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
     """Fill the transaction's temporary tables with what the batch changes."""
     await conn.execute(SQL["create_stage"])
     if not batch.only_adds:
         await conn.execute(SQL["create_change_stage"])
-    places = await _stored(conn, "places_of", encode_place, writer.source_id, batch)
-    links = await _stored(conn, "links_of", encode_link, writer.source_id, batch)
-    new_places = {page.page_id: _new(page.content.places, places[page.page_id]) for page in batch.pages}
-    new_links = {page.page_id: _new(page.content.links, links[page.page_id]) for page in batch.pages}
-    ledger = await _new_entries(conn, writer, batch)
+    compared = await compare(conn, writer.source_id, batch)
+    places = compared.stored_places
+    ledger = await new_entries(conn, writer.source_id, writer.fingerprint, batch)
     await _copy_values(conn, "copy_pages", (_page(page, writer.fingerprint) for page in batch.pages))
     await _copy(conn, "copy_texts", await _missing_texts(conn, writer.source_id, batch, places))
-    await _copy(conn, "copy_chunks", map(place_row, chain.from_iterable(new_places.values())))
-    await _copy(conn, "copy_links", chain.from_iterable(new_links.values()))
+    await _copy(conn, "copy_chunks", map(place_row, chain.from_iterable(compared.places.values())))
+    await _copy(conn, "copy_links", chain.from_iterable(compared.links.values()))
     await _copy_values(conn, "copy_removed", batch.removed)
     await _copy_values(conn, "copy_slugs", ((row.page_id, row.path, row.slug, row.release) for row in batch.slugs))
     await _copy_values(conn, "copy_ledger", (_entry(row, writer.fingerprint) for row in ledger))
     return Staged(
-        touched={
-            page.page_id
-            for page in batch.pages
-            if new_places[page.page_id]
-            or new_links[page.page_id]
-            or not places[page.page_id].keys() <= set(range(len(page.content.places)))
-            or not links[page.page_id].keys() <= set(range(len(page.content.links)))
-        },
+        touched=compared.touched,
         more_places=sum(len(page.content.places) - len(places[page.page_id]) for page in batch.pages),
         ledger=ledger,
     )
@@ -106,14 +124,14 @@ async def _missing_texts(conn: Connection, source_id: str, batch: Batch, places:
     return sorted(texts.values())
 
 
-async def _new_entries(conn: Connection, writer: Writer, batch: Batch) -> list[LedgerRow]:
+async def new_entries(conn: Connection, source_id: str, fingerprint: bytes, batch: Batch) -> list[LedgerRow]:
     """The rows the ledger does not have as they are. What it has keeps its time and its acknowledgement."""
     paths = [row.path for row in batch.ledger if row.reason is not None]
     known: set[Values] = set()
     if paths:
-        values = {"source": writer.source_id, "paths": paths}
+        values = {"source": source_id, "paths": paths}
         known = set(await (await conn.execute(SQL["ledger_of"], values, binary=True)).fetchall())
-    return [row for row in batch.ledger if _entry(row, writer.fingerprint) not in known]
+    return [row for row in batch.ledger if _entry(row, fingerprint) not in known]
 
 
 async def _copy_values(conn: Connection, name: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -56,6 +56,11 @@ WHERE c.page_id = ANY(%(pages)s)
 -- name: links_of
 SELECT page_id, ordinal, kind, target, line FROM gbrain.links WHERE page_id = ANY(%(pages)s)
 
+-- Some pages as they are now, their texts apart: what a dry run compares.
+-- name: heads_of
+SELECT id, path, blob, slug, kind, title, front_matter, body_line
+FROM gbrain.pages WHERE source_id = %(source)s AND id = ANY(%(pages)s)
+
 -- Which of these texts the source has already: they need not be sent.
 -- name: known_texts
 SELECT t.hash FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = ANY(%(hashes)s)

@@ -1,0 +1,220 @@
+"""What a sync would do, found out without changing anything: no row, ref, mirror, setting or file, and no lease."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from gbrain.domain.lease import Lease, lease_name
+from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
+from gbrain.domain.source import Source, SourceState
+from gbrain.git.acquire import FetchProblem, acquire
+from gbrain.git.problems import Problem
+from gbrain.services import writing
+from gbrain.services.cancelling import let_through
+from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.deriving import THREAD_LIMIT_BYTES
+from gbrain.services.parts import Pieces, joined
+from gbrain.services.reconciling import Reconciliation, plan, too_much
+from gbrain.services.run import location_of, mass_delete, move_to, problem_trouble
+from gbrain.services.selecting import rules_of
+from gbrain.services.sync_one import refusal_of
+from gbrain.services.troubles import trouble_of
+from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, derived
+from gbrain.spool.spool import Spool
+from gbrain.store import sources
+from gbrain.store.connection import Pool, answering
+from gbrain.store.plan import kept
+from gbrain.store.rehearsal import Rehearsed, rehearse
+from gbrain.store.rows import Move, Writer
+
+
+async def dry_run_all(
+    context: SyncContext,
+    chosen: Sequence[Source],
+    options: SyncOptions,
+    slots: Slots,
+    *,
+    aside: Path,
+    all_sources: bool,
+) -> list[Result]:
+    """Each source's row, sorted by id. `aside` is a temporary folder for what is fetched."""
+
+    async def one(source: Source) -> Result:
+        started = asyncio.get_running_loop().time()
+        result = await _DryRun(context, options, slots, aside, all_sources=all_sources).row(source)
+        return replace(result, duration=timedelta(seconds=asyncio.get_running_loop().time() - started))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(source)) for source in chosen]
+    return sorted((task.result() for task in tasks), key=lambda result: result.source_id)
+
+
+class _DryRun:
+    def __init__(
+        self, context: SyncContext, options: SyncOptions, slots: Slots, aside: Path, *, all_sources: bool
+    ) -> None:
+        self._context, self._options, self._slots = context, options, slots
+        self._aside, self._all_sources = aside, all_sources
+        self._counts = Counts()
+        self._planned = Planned()
+        self._revision: str | None = None
+
+    async def row(self, source: Source) -> Result:
+        """What a sync of the source would say; errors of the source are its row's."""
+        state: SourceState | None = None
+        trouble = refusal_of(self._context, source)
+        try:
+            async with answering(self._context.pool) as conn:
+                state = await sources.one(conn, source.id)
+            if trouble is None and state is not None:
+                trouble = await self._look(state)
+        except (Exception, BaseExceptionGroup) as error:
+            let_through(error)
+            trouble = trouble_of(error, source.id, self._context.ran_out_of_room)
+        bookmark = state.bookmark if state else None
+        code = trouble.code if trouble else None
+        return Result(
+            source_id=source.id,
+            name=source.name,
+            status=status_of(code, has_bookmark=bookmark is not None, all_sources=self._all_sources),
+            sync_status=SyncStatus.DRY_RUN if self._revision is not None else None,
+            trouble=trouble,
+            from_revision=bookmark.commit if bookmark else None,
+            to_revision=self._revision,
+            counts=self._counts,
+            planned=self._planned,
+        )
+
+    async def _look(self, state: SourceState) -> Trouble | None:
+        source = state.source
+        async with self._slots.fetch:
+            acquired = await acquire(
+                location_of(source),
+                source_id=source.id,
+                mirrors=self._aside / "mirrors",
+                pull=self._options.pull,
+                branch=source.branch,
+                subdir=source.subdir,
+                fetch_stall=self._context.fetch_stall,
+                allow_private_hosts=self._context.allow_private_hosts,
+                report=lambda progress: None,
+                lent=self._context.mirrors,
+            )
+        if isinstance(acquired, Problem):
+            return problem_trouble(acquired)
+        self._revision = acquired.revision.commit
+        move = move_to(state, acquired)
+        retry = self._options.retry_failed and (await kept(self._context.pool, source.id)).failures > 0
+        refused: Trouble | None = None
+        if not self._is_in(state, move) or self._options.full or retry:
+            async with self._slots.write:
+                refused = await self._compare(
+                    Reconciliation(
+                        context=self._context,
+                        state=state,
+                        repository=acquired.repository,
+                        move=move,
+                        writer=self._writer(source),
+                        full=self._options.full,
+                        retry=retry,
+                        allow_mass_delete=self._options.allow_mass_delete,
+                        enter=_enter_nothing,
+                        report=lambda counts, items, total: None,
+                        count=lambda counts: None,
+                    )
+                )
+        fetch = acquired.fetch
+        return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
+
+    def _is_in(self, state: SourceState, move: Move) -> bool:
+        before, after = state.bookmark, move.after
+        return (
+            state.settled
+            and before is not None
+            and (before.tree, before.fingerprint) == (after.tree, after.fingerprint)
+        )
+
+    async def _compare(self, work: Reconciliation) -> Trouble | None:
+        source = work.state.source
+        with Spool() as spool:
+            async with work.repository.blobs() as blobs:
+                await plan(spool, work, blobs)
+                refused = await too_much(spool, work)
+                size_bytes = spool.totals()[1]
+                carrier = Carrier(
+                    pool=self._context.pool,
+                    blobs=blobs,
+                    derivers=self._context.derivers,
+                    in_processes=size_bytes > THREAD_LIMIT_BYTES,
+                    writer=work.writer,
+                    report=lambda counts, items: None,
+                    draw=_numbers_that_no_page_has(),
+                )
+                self._note_drops(spool)
+                for items in batches(spool.writing(BATCH_ITEMS)):
+                    read = await blobs.read([item.blob for item in items if item.action == "write"])
+                    await self._note(carrier, await derived(carrier, items, read))
+        if carrier.missing:
+            raise writing.incomplete(carrier.missing)
+        return mass_delete(source, refused.drops, refused.pages) if refused else None
+
+    def _note_drops(self, spool: Spool) -> None:
+        for cleared in spool.clearing(BATCH_ITEMS):
+            gone = [row.path for row in cleared if row.action == "drop" and row.page_id is not None]
+            for path in gone:
+                self._planned.note(path, "deleted")
+            self._counts += Counts(deleted=len(gone))
+
+    async def _note(self, carrier: Carrier, pieces: Pieces) -> None:
+        writer = carrier.writer
+        async with answering(carrier.pool) as conn:
+            found = await rehearse(conn, writer.source_id, writer.fingerprint, joined(pieces))
+        for path, action in _actions(pieces, found):
+            self._planned.note(path, action)
+            self._counts += Counts(**{action: 1})
+
+    def _writer(self, source: Source) -> Writer:
+        """Who would write; nothing is written by it."""
+        return Writer(
+            source_id=source.id,
+            run_id=0,
+            lease=Lease(name=lease_name(source.id), token=-1),
+            fingerprint=rules_of(source).fingerprint,
+            limit=self._context.keeper.term / 3,
+            probe=lambda step: None,
+        )
+
+
+def _actions(pieces: Pieces, found: Rehearsed) -> Iterator[tuple[bytes, str]]:
+    for piece in pieces:
+        for page in piece.pages:
+            if page.is_new:
+                yield page.path, "added"
+            elif page.renamed:
+                yield page.path, "renamed"
+            elif page.page_id in found.touched:
+                yield page.path, "modified"
+        for slug in piece.slugs:
+            if slug.page_id is not None:
+                yield slug.path, "modified"
+        for entry in piece.ledger:
+            if (reason := found.entries.get(entry.path)) is not None:
+                yield entry.path, "skipped" if reason.skips else "failed"
+
+
+async def _enter_nothing(phase: object, total: int | None) -> None:
+    """A dry run has no record that could say what it is busy with."""
+
+
+def _numbers_that_no_page_has() -> Callable[[Pool, int], Awaitable[list[int]]]:
+    numbers = itertools.count(-1, -1)
+
+    async def draw(pool: Pool, count: int) -> list[int]:
+        return list(itertools.islice(numbers, count))
+
+    return draw
