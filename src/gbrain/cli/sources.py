@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gbrain.services.registry import Weight
 
 app = typer.Typer(help="The registry of sources, its dashboard, and what is wrong.", no_args_is_help=True)
+changing.register(app)
 
 
 @app.command("list")
@@ -81,5 +82,5 @@ def remove(
     put(f"{'removed' if removed else 'would remove'} {source_id}: {what}")
 
 
-for module in (changing, archiving, choosing, status, verify, failures, runs):
+for module in (archiving, choosing, status, verify, failures, runs):
     module.register(app)
