@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import threading
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from gbrain.domain.tree import UNREADABLE_FILE
 from support.commands import BrainCommand
 from support.databases import ask
 from support.documents import checked, checked_error
@@ -201,3 +204,140 @@ def test_no_program_of_the_folder_or_of_the_users_configuration_runs(
     with psycopg.connect(brain.url or "") as conn:
         [(body,)] = conn.execute("SELECT text FROM gbrain.texts WHERE text LIKE '%CRLF%'").fetchall()
     assert body == "# Other\r\n\r\nWith CRLF.\r\n"
+
+
+def test_names_that_git_would_not_take_and_files_it_would_open_keep_nothing_out(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    for name in (
+        ".GIT/config.md",
+        "git~1.md",
+        "x\\.git\\y.md",
+        "line\nbreak.md",
+        "-x.md",
+        ":(exclude)z.md",
+        "index.lock.md",
+    ):
+        place = vault / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"# {name!r}\n")
+    (vault / "sub").mkdir()
+    (vault / "sub" / "page.md").write_text("# Page\n")
+    os.mkfifo(vault / "sub" / ".gitattributes")
+    (vault / ".gitmodules").symlink_to("/etc/passwd")
+    (vault / b"caf\xe9.md".decode(errors="surrogateescape")).write_text("# Caf\u00e9\n")
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    assert {".GIT/config.md", "git~1.md", "x\\.git\\y.md", "line\nbreak.md", "-x.md", "sub/page.md"} <= set(
+        stored(brain)
+    )
+    assert (".gitmodules", "symlink") in noted(brain)
+    assert ("sub/.gitattributes", "special_file") in noted(brain)
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def test_a_folder_that_became_a_symlink_or_lies_behind_one_is_not_followed(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    before = stored(brain)
+    vault.rename(vault.with_name("aside"))
+    vault.symlink_to("/etc/default")
+    [row] = checked(inside.run(brain, "sync", "--all", "--json", code=1), "sync")["sources"]
+    assert (row["error_code"], stored(brain)) == ("path_missing", before)
+
+
+def test_a_folder_of_empty_folders_alone_is_taken_for_an_unmounted_disk(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    before = stored(brain)
+    shutil.rmtree(vault)
+    (vault / "mount" / "point").mkdir(parents=True)
+    [row] = checked(inside.run(brain, "sync", "--all", "--json", code=1), "sync")["sources"]
+    assert (row["error_code"], stored(brain)) == ("path_missing", before)
+
+
+def test_a_home_behind_a_symlink_is_left_out_and_one_around_the_folder_refused(
+    inside: Inside, vault: Path, brain: BrainCommand, tmp_path: Path
+) -> None:
+    (vault / "home").mkdir()
+    (tmp_path / "link").symlink_to(vault / "home")
+    within = BrainCommand(home=tmp_path / "link", url=brain.url)
+    inside.run(within, "sources", "add", "vault", "--path", str(vault))
+    inside.run(within, "sync", "--all")
+    [row] = checked(inside.run(within, "sync", "--all", "--json"), "sync")["sources"]
+    assert row["sync_status"] == "up_to_date"
+    (vault / "home" / "notes").mkdir()
+    (vault / "home" / "notes" / "a.md").write_text("# A\n")
+    inside.run(within, "sources", "add", "notes", "--path", str(vault / "home" / "notes"))
+    found = {row["source_id"]: row for row in inside.run(within, "sync", "--all", "--json", code=1).document["sources"]}
+    assert found["notes"]["error_code"] == "path_missing"
+    assert "home of gbrain" in found["notes"]["error"]
+
+
+def test_files_that_change_all_the_time_keep_no_look_from_its_end(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    for number in range(40):
+        (vault / f"f{number}.md").write_text("x" * 200_000)
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    ended = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            place = vault / f"f{number % 40}.md"
+            place.write_text("y" * (number % 300_000))
+            place.rename(vault / f"g{number % 7}.md")
+            place.write_text("z")
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(5):
+            inside.run(brain, "sync", "--all")
+    finally:
+        ended.set()
+        changing.join()
+    inside.run(brain, "sync", "--all")
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def test_a_change_of_the_same_size_and_time_is_seen(brain: BrainCommand, inside: Inside, vault: Path) -> None:
+    note = vault / "note.md"
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    before = note.stat()
+    note.write_text(note.read_text().replace("Note", "Note".swapcase()))
+    os.utime(note, ns=(before.st_atime_ns, before.st_mtime_ns))
+    [row] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    assert row["modified"] == 1
+
+
+def test_a_file_that_may_not_be_read_is_a_failure_of_its_own(vault: Path, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become somebody who may read less")
+    from gbrain.git import folder_child
+
+    secret = vault / "secret.md"
+    secret.write_text("# Secret\n")
+    secret.chmod(0)
+    taken = folder_child._read
+    with pytest.MonkeyPatch.context() as patch:
+
+        def refusing(path: bytes) -> tuple[bytes, str | None]:
+            if path.endswith(b"secret.md"):
+                raise PermissionError(13, "Permission denied", path)
+            return taken(path)
+
+        patch.setattr(folder_child, "_read", refusing)
+        place = tmp_path / "place.git"
+        subprocess.run(["git", "init", "-q", "--bare", place], check=True)
+        commit = folder_child.Snapshot(os.fsencode(place), []).take(os.fsencode(vault), os.fsencode(tmp_path / "home"))
+    listed = subprocess.run(["git", "-C", place, "ls-tree", "-r", commit], capture_output=True, text=True, check=True)
+    assert f"160000 commit {UNREADABLE_FILE.hex()}\tsecret.md" in listed.stdout
+    assert "note.md" in listed.stdout

@@ -127,3 +127,27 @@ def ask_to(brain: BrainCommand, statement: str) -> None:
 
     with psycopg.connect(brain.url or "", autocommit=True) as conn:
         conn.execute(statement.encode())
+
+
+def test_pages_that_became_of_a_kind_no_page_is_count_as_dropped(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    repository.commit(pages(30))
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    for name in pages(30):
+        (repository.folder / name).write_bytes(b"x" * 5_000_001)
+    repository.commit_all()
+    [row] = checked(inside.run(brain, "sync", "--all", "--json", code=1), "sync")["sources"]
+    assert (row["status"], row["error_code"], row["failed"]) == ("refused", "mass_delete", 0)
+
+
+def test_moving_a_source_by_its_path_keeps_its_folder(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    place = ("--path", str(repository.folder))
+    inside.run(brain, "sources", "add", "wiki", *place, "--subdir", "docs")
+    [row] = checked(inside.run(brain, "sources", "set", "wiki", *place, "--json"), "sources")["sources"]
+    assert row["subdir"] == "docs"
+    [row] = checked(inside.run(brain, "sources", "set", "wiki", *place, "--subdir", "", "--json"), "sources")["sources"]
+    assert row["subdir"] is None

@@ -31,7 +31,7 @@ def children(monkeypatch):
     start = process._start
 
     async def counted(arguments, **options):
-        started.append(process._subcommand(arguments))
+        started.append(process._subcommand(arguments[1:]))
         return await start(arguments, **options)
 
     monkeypatch.setattr(process, "_start", counted)

@@ -64,10 +64,14 @@ def purge(
 
     async def work(brain: Brain) -> list[SourceState]:
         due = await brain.ask(registry.overdue)
+        removed = []
         for state in due if yes else []:
-            async with brain.pool.connection() as conn:
-                await registry.remove_source(conn, state.source.id, brain.settings.home / "mirrors")
-        return due
+            # One that was restored or removed meanwhile is left alone.
+            if state.source in [still.source for still in await brain.ask(registry.overdue)]:
+                async with brain.pool.connection() as conn:
+                    await registry.remove_source(conn, state.source.id, brain.settings.home / "mirrors")
+                removed.append(state)
+        return removed if yes else due
 
     due = with_brain(context, work)
     ids = ", ".join(state.source.id for state in due)

@@ -13,6 +13,9 @@ from gbrain.cli.state import with_brain
 if TYPE_CHECKING:
     from gbrain.services.registry import PastRun
 
+MOST = 100_000
+"""More runs than anybody reads at once."""
+
 COUNTS = ("added", "modified", "renamed", "deleted", "failed", "skipped")
 
 
@@ -30,7 +33,7 @@ def runs(
     """The last runs of one source or of all, the newest first."""
     from gbrain.services import registry
 
-    most = positive(limit, "--limit") or 1
+    most = min(positive(limit, "--limit") or 1, MOST)
     found = with_brain(context, lambda brain: brain.ask(lambda conn: registry.past_runs(conn, source_id, most)))
     if as_json:
         put_document({"runs": [_document(run) for run in found]})

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gbrain.domain.content import Reason
-from gbrain.domain.tree import SPECIAL_FILE, TreeEntry
+from gbrain.domain.tree import SPECIAL_FILE, UNREADABLE_FILE, TreeEntry
 
 MAX_BLOB_BYTES = 5_000_000
 """A blob above this is never read."""
 
+_STAND_INS = {SPECIAL_FILE: Reason.SPECIAL_FILE, UNREADABLE_FILE: Reason.UNREADABLE}
 _SYMLINK, _SUBMODULE = 0o120000, 0o160000
 
 
@@ -126,7 +127,7 @@ def refusal_by_kind(entry: TreeEntry) -> Reason | None:
     if entry.mode == _SYMLINK:
         return Reason.SYMLINK
     if entry.mode == _SUBMODULE:
-        return Reason.SPECIAL_FILE if entry.blob == SPECIAL_FILE else Reason.SUBMODULE
+        return _STAND_INS.get(entry.blob, Reason.SUBMODULE)
     return Reason.TOO_LARGE if entry.size_bytes > MAX_BLOB_BYTES else None
 
 

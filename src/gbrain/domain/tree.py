@@ -10,6 +10,10 @@ SPECIAL_FILE = b"\x22" * 20
 """The id under which a plain folder's special file (a pipe, a socket, a device) stands in its tree, as a submodule."""
 
 
+UNREADABLE_FILE = b"\x33" * 20
+"""The same of a file that its owner does not let us read."""
+
+
 class TreeEntry(NamedTuple):
     """One path of a tree at a fixed commit, in byte order of path wherever they stream."""
 

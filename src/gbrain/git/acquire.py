@@ -133,11 +133,11 @@ async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Pro
     home = terms.read_from.parent
     kept = snapshots_of(home / FOLDERS, terms.source_id)
     repository = kept if terms.lent is None else borrowing(kept, terms.mirrors.parent / FOLDERS)
-    revision = await snapshot(repository, path, without=home) if look else await last_snapshot(kept)
+    revision = await snapshot(repository, path, home=home) if look else await last_snapshot(kept)
     if isinstance(revision, Problem):
         return revision
     if revision is None:
-        return _nothing_fetched()
+        return Problem(code="no_commit", message="the folder has not been looked at yet", hint="sync it first")
     return Acquired(repository=repository, revision=revision, fetch=NoRemote())
 
 

@@ -52,10 +52,15 @@ async def run(
 
 @contextlib.asynccontextmanager
 async def child(
-    arguments: Sequence[str], *, env: Mapping[str, str], is_fed: bool = False, has_output: bool = True
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    is_fed: bool = False,
+    has_output: bool = True,
+    program: Sequence[str] = ("git", *FLAGS),
 ) -> AsyncIterator[Process]:
     """A running git, its standard error piped, its input and output where asked for; gone when the block ends."""
-    process = await _start(arguments, env=env, is_fed=is_fed, has_output=has_output)
+    process = await _start([*program, *arguments], env=env, is_fed=is_fed, has_output=has_output)
     try:
         yield process
     finally:
@@ -107,8 +112,6 @@ def _subcommand(arguments: Sequence[str]) -> str:
 async def _start(arguments: Sequence[str], *, env: Mapping[str, str], is_fed: bool, has_output: bool) -> Process:
     try:
         return await asyncio.create_subprocess_exec(
-            "git",
-            *FLAGS,
             *arguments,
             stdin=PIPE if is_fed else DEVNULL,
             stdout=PIPE if has_output else DEVNULL,

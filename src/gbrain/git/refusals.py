@@ -36,15 +36,27 @@ def empty_folder(place: Path) -> Problem:
     return _problem("path_missing", f"{_shown(place)} is empty", "check that its disk is mounted")
 
 
-def no_folder_there(place: Path) -> Problem:
-    """The problem of a plain folder that is gone."""
-    return _problem("path_missing", f"{_shown(place)} does not exist", "check the path, and that its disk is mounted")
-
-
-def unreadable_folder(place: Path, error: OSError) -> Problem:
-    """The problem of a plain folder of which not everything can be read."""
-    where = visible(os.fsdecode(error.filename)) if error.filename else _shown(place)
-    return _problem("path_missing", f"{where} cannot be read: {error.strerror}", "check its permissions and its disk")
+def no_snapshot(folder: Path, trouble: str, path: str, why: str) -> Problem:
+    """The problem of a plain folder that cannot be taken in, by the trouble that the look at it met."""
+    shown = visible(path)
+    match trouble:
+        case "empty":
+            return empty_folder(folder)
+        case "missing":
+            return _problem("path_missing", f"{shown} does not exist", "check the path, and that its disk is mounted")
+        case "moved":
+            return _problem(
+                "path_missing",
+                f"{shown} is or lies behind a symbolic link now",
+                "name the folder it is meant to be: gbrain sources set ID --path DIR",
+            )
+        case "home":
+            return _problem(
+                "path_missing", f"{shown} lies in the home of gbrain", "name a folder outside of it, or move the home"
+            )
+        case _:
+            what = f"{shown} cannot be read: {visible(why)}"
+            return _problem("path_missing", what, "check its permissions and its disk")
 
 
 def no_commit(place: Path) -> Problem:

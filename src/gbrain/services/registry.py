@@ -45,6 +45,8 @@ async def change_source(conn: Connection, source_id: str, told: Told, *, allow_p
 
 async def make_default(conn: Connection, source_id: str) -> SourceState:
     """Let the source be meant where none is named and none follows from the folder."""
+    if (await existing(conn, source_id)).source.archived_at is not None:
+        raise UsageError(f"{source_id} is archived", hint=f"gbrain sources restore {source_id}")
     return await _change(conn, source_id, {"is_default": True})
 
 
@@ -101,7 +103,8 @@ async def remove_source(conn: Connection, source_id: str, mirrors: Path) -> None
     """Delete the source, all that was derived from it, and what the mirrors hold for nobody but it."""
     url = (await existing(conn, source_id)).source.url
     await sources.remove(conn, source_id)
-    forget_snapshots(mirrors.parent / FOLDERS, source_id)
+    if not await forget_snapshots(mirrors.parent / FOLDERS, source_id):
+        logs.warning("a snapshot still holds what the source's folder held", source=source_id)
     is_shared = url in {other.source.url for other in await sources.all_sources(conn)}
     for folder in await forget(mirrors, source_id, url=None if is_shared else url):
         logs.warning("a mirror still holds what the source fetched", source=source_id, mirror=str(folder))

@@ -74,8 +74,9 @@ async def _place(source: Source, told: Told, *, allow_private_hosts: bool) -> di
         return fields | {"url": url, "path": None, "is_plain": False, "host_id": None, "host_name": None}
     if told.path is not None:
         top, inside, is_plain = await _folder(told.path)
-        below = [part for part in (inside, fields.get("subdir")) if part]
-        fields |= {"path": os.fsencode(top), "is_plain": is_plain, "subdir": b"/".join(below) or None, "url": None}
+        wanted = fields["subdir"] if told.subdir is not None else None if inside else source.subdir
+        below = b"/".join(part for part in (inside, wanted) if part)
+        fields |= {"path": os.fsencode(top), "is_plain": is_plain, "subdir": below or None, "url": None}
         fields |= {"host_id": machine_id(), "host_name": this_process().host}
     await _look(source, fields)
     return fields
@@ -101,9 +102,19 @@ async def _look(source: Source, fields: dict[str, Any]) -> None:
 
 def _look_at_folder(path: bytes, branch: str | None, subdir: bytes | None) -> None:
     if branch is not None:
-        raise UsageError("a plain folder has no branches", hint="leave --branch out, or make it a git repository")
-    if subdir is not None and not os.path.isdir(os.path.join(path, subdir)):
+        raise UsageError("a plain folder has no branches", hint="take it back with --branch ''")
+    if subdir is not None and not _is_folder_of(path, subdir):
         raise UsageError(f"{display(path)} has no folder {display(subdir)}", hint="name another with --subdir")
+
+
+def _is_folder_of(path: bytes, subdir: bytes) -> bool:
+    """Whether the folder is there, with no repository or link on the way."""
+    parts = subdir.split(b"/")
+    for end in range(1, len(parts) + 1):
+        place = os.path.join(path, *parts[:end])
+        if os.path.islink(place) or not os.path.isdir(place) or os.path.lexists(os.path.join(place, b".git")):
+            return False
+    return True
 
 
 async def _folder(given: Path) -> tuple[Path, bytes, bool]:

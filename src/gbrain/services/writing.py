@@ -212,6 +212,7 @@ _DETAILS = {
     Reason.TOO_LARGE: "larger than 5,000,000 bytes: not read",
     Reason.SYMLINK: "a symbolic link: not followed",
     Reason.SUBMODULE: "a repository of its own: add it as a source",
+    Reason.UNREADABLE: "it may not be read: check its permissions",
     Reason.SPECIAL_FILE: "a pipe, a socket or a device: not read",
 }
 

@@ -169,7 +169,7 @@ class Spool:
         return items, size_bytes
 
     def drops(self) -> int:
-        """How many pages go because nothing of the tree stands for them any more; renamed ones do not."""
+        """How many pages go for what the tree has, or has no more, in their place; renamed ones do not."""
         [(drops,)] = self._read("drops")
         return int(drops)
 

@@ -129,9 +129,9 @@ UPDATE item SET action = 'record', reason = ?2 WHERE path = ?1 AND action = 'wri
 -- name: totals
 SELECT count(*), coalesce(sum(CASE WHEN action = 'write' THEN size ELSE 0 END), 0) FROM item
 
--- How many pages have left the tree for good.
+-- How many pages have left the tree for good, or are of a kind now that no page is.
 -- name: drops
-SELECT count(*) FROM item WHERE action = 'drop'
+SELECT count(*) FROM item WHERE action = 'drop' OR (action = 'record' AND page_id IS NOT NULL)
 
 -- Before anything new is written: what goes, and the slugs that must be free.
 -- name: clearing

@@ -1,0 +1,292 @@
+"""The program that looks at a plain folder: it walks it, reads what has changed, and has `git fast-import` store that.
+
+    python -P -m gbrain.git.folder_child PLACE FOLDER HOME [OBJECTS]
+
+A process of its own, because a dead disk holds whoever reads from it, and only a process can be given up. It reads with
+its own hands: git would open attribute files whatever they are, refuse names it thinks dangerous elsewhere, and give up
+over a file that changes. It prints a dot now and then, and one line of JSON at its end. OBJECTS are read, not written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from gbrain.domain.paths import quote
+from gbrain.domain.plan import MAX_BLOB_BYTES
+from gbrain.domain.tree import SPECIAL_FILE, UNREADABLE_FILE
+from gbrain.git.environment import FLAGS, environment
+
+REF = "refs/gbrain/snapshot"
+"""Where the last snapshot is kept."""
+
+_NESTED = "1" * 40
+_LARGE = bytes(MAX_BLOB_BYTES + 1)
+_RACY_NS = 2_000_000_000
+"""A file changed as lately as this may change again without its times telling: it is read again the next time."""
+_DOT_S = 1.0
+_TRIES = 3
+
+
+class Entry(NamedTuple):
+    """A path as it stands in the snapshot's tree."""
+
+    path: bytes
+    mode: str
+    blob: str
+
+
+class NoFolder(Exception):
+    """There is nothing to take a snapshot of: the kind of trouble, and the path it is about."""
+
+
+class _Vanished(Exception):
+    """The file went while it was looked at."""
+
+
+def main() -> None:
+    """Take a snapshot, and say which commit it is and how many files it holds, or why there is none."""
+    place, folder, home, *lent = map(os.fsencode, sys.argv[1:])
+    try:
+        answer = {"commit": Snapshot(place, lent).take(folder, home)}
+    except NoFolder as error:
+        answer = {"trouble": error.args[0], "path": os.fsdecode(error.args[1])}
+    except OSError as error:
+        answer = {"trouble": "unreadable", "path": os.fsdecode(error.filename or folder), "why": error.strerror or ""}
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+
+
+class Snapshot:
+    """A repository of ours that takes one more snapshot, and what it remembers of the files it has read."""
+
+    def __init__(self, place: bytes, lent: list[bytes]) -> None:
+        self._place = place
+        self._env = environment(alternates=[Path(os.fsdecode(objects)) for objects in lent])
+        self._seen = sqlite3.connect(os.path.join(os.fsdecode(place), "seen.sqlite"), isolation_level=None)
+        self._seen.execute("PRAGMA synchronous = OFF")
+        self._seen.execute(
+            "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, state TEXT, blob TEXT) WITHOUT ROWID"
+        )
+        self._importer: subprocess.Popen[bytes] | None = None
+        self._dotted = time.monotonic()
+
+    def take(self, folder: bytes, home: bytes) -> str:
+        """The commit of the folder as it is now: the last one, where nothing has changed."""
+        self._seen.execute("BEGIN")
+        entries = sorted(self._entries(folder, home))
+        if not entries:
+            raise NoFolder("empty", folder)
+        digest = hashlib.sha256(b"".join(b"%s %s %s\0" % (e.mode.encode(), e.blob.encode(), e.path) for e in entries))
+        last = self._last()
+        if self._state(b"") == digest.hexdigest() and last is not None:
+            self._end_import()
+            commit = last
+        else:
+            commit = self._commit(entries)
+            self._remember(b"", digest.hexdigest(), commit)
+        self._seen.execute("COMMIT")
+        return commit
+
+    def _entries(self, folder: bytes, home: bytes) -> Iterator[Entry]:
+        for path, status in _walk(folder, home, self._dot):
+            self._dot()
+            try:
+                yield self._entry(folder, path, status)
+            except _Vanished:
+                continue
+
+    def _entry(self, folder: bytes, path: bytes, status: os.stat_result | None) -> Entry:
+        if status is None:
+            return Entry(path, "160000", _NESTED)
+        if stat.S_ISLNK(status.st_mode):
+            return Entry(path, "120000", self._stored(_link(os.path.join(folder, path))))
+        if not stat.S_ISREG(status.st_mode):
+            return Entry(path, "160000", SPECIAL_FILE.hex())
+        if status.st_size > MAX_BLOB_BYTES:
+            return Entry(path, "100644", self._once(b"\0large", _LARGE))
+        mode = "100755" if status.st_mode & 0o100 else "100644"
+        if self._state(path) == _state_of(status):
+            return Entry(path, mode, self._blob(path))
+        try:
+            content, state = _read(os.path.join(folder, path))
+        except PermissionError:
+            return Entry(path, "160000", UNREADABLE_FILE.hex())
+        blob = self._stored(content)
+        self._remember(path, state, blob)
+        return Entry(path, mode, blob)
+
+    def _state(self, path: bytes) -> str | None:
+        row = self._seen.execute("SELECT state FROM seen WHERE path = ?", (path,)).fetchone()
+        return row[0] if row else None
+
+    def _blob(self, path: bytes) -> str:
+        [blob] = self._seen.execute("SELECT blob FROM seen WHERE path = ?", (path,)).fetchone()
+        return str(blob)
+
+    def _remember(self, path: bytes, state: str | None, blob: str) -> None:
+        self._seen.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (path, state, blob))
+
+    def _once(self, name: bytes, content: bytes) -> str:
+        if self._state(name) is None:
+            self._remember(name, "there", self._stored(content))
+        return self._blob(name)
+
+    def _stored(self, content: bytes) -> str:
+        """Have git store a blob; its id."""
+        self._tell(b"blob\ndata %d\n%s\n" % (len(content), content))
+        return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+
+    def _commit(self, entries: list[Entry]) -> str:
+        seconds = int(time.time())
+        head = f"commit {REF}\ncommitter gbrain <gbrain@localhost> {seconds} +0000\ndata 8\nsnapshot\ndeleteall\n"
+        # Without a parent: what was there before is nobody's business.
+        self._tell(f"reset {REF}\n\n".encode() + head.encode())
+        for entry in entries:
+            self._tell(f"M {entry.mode} {entry.blob} ".encode() + os.fsencode(quote(entry.path)) + b"\n")
+        self._tell(b"\n")
+        self._end_import()
+        last = self._last()
+        if last is None:
+            raise OSError(0, "git stored no snapshot", os.fsdecode(self._place))
+        return last
+
+    def _tell(self, words: bytes) -> None:
+        if self._importer is None:
+            self._importer = self._git("fast-import", "--quiet", "--done", "--force", stdin=subprocess.PIPE)
+        stdin = self._importer.stdin
+        if stdin is None:
+            raise RuntimeError("git was started without a pipe")
+        stdin.write(words)
+        self._dot()
+
+    def _end_import(self) -> None:
+        importer, self._importer = self._importer, None
+        if importer is None or importer.stdin is None:
+            return
+        importer.stdin.write(b"done\n")
+        importer.stdin.close()
+        if importer.wait() != 0:
+            raise OSError(0, f"git fast-import ended with status {importer.returncode}", os.fsdecode(self._place))
+
+    def _last(self) -> str | None:
+        asked = self._git("rev-parse", "-q", "--verify", f"{REF}^{{commit}}", stdout=subprocess.PIPE)
+        out, _ = asked.communicate()
+        return out.decode().strip() or None
+
+    def _git(
+        self, *words: str, stdin: int | IO[bytes] = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        command = ["git", *FLAGS, f"--git-dir={os.fsdecode(self._place)}", *words]
+        return subprocess.Popen(command, stdin=stdin, stdout=stdout, env=self._env, cwd="/")
+
+    def _dot(self) -> None:
+        if time.monotonic() > self._dotted + _DOT_S:
+            self._dotted = time.monotonic()
+            sys.stdout.write(".")
+            sys.stdout.flush()
+
+
+def _walk(folder: bytes, home: bytes, dot: Callable[[], None]) -> Iterator[tuple[bytes, os.stat_result | None]]:
+    """Every path below the folder with its status; None of a repository inside it. Nothing is followed."""
+    if not os.path.lexists(folder):
+        raise NoFolder("missing", folder)
+    if os.path.realpath(folder) != folder:
+        raise NoFolder("moved", folder)
+    avoided = _identity(home)
+    if any(_identity(above) == avoided for above in _with_parents(folder)):
+        raise NoFolder("home", folder)
+    waiting = [b""]
+    while waiting:
+        below = waiting.pop()
+        dot()
+        try:
+            found = list(os.scandir(os.path.join(folder, below)))
+        except FileNotFoundError:
+            if not below:
+                raise NoFolder("missing", folder) from None
+            continue
+        for entry in found:
+            path = below + entry.name
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                if entry.name != b".git":
+                    yield path, status
+            elif entry.name == b".git" or (status.st_dev, status.st_ino) == avoided:
+                continue
+            elif os.path.lexists(os.path.join(entry.path, b".git")):
+                yield path, None
+            else:
+                waiting.append(path + b"/")
+
+
+def _with_parents(folder: bytes) -> Iterator[bytes]:
+    yield folder
+    while (above := os.path.dirname(folder)) != folder:
+        folder = above
+        yield folder
+
+
+def _identity(path: bytes) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _link(path: bytes) -> bytes:
+    try:
+        return os.readlink(path)
+    except OSError:
+        raise _Vanished from None
+
+
+def _read(path: bytes) -> tuple[bytes, str | None]:
+    """What a file holds, and the state by which it is known to be the same; None of one that still changes."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        raise
+    except OSError:
+        raise _Vanished from None
+    with open(descriptor, "rb", buffering=0) as file:
+        content = b""
+        for _ in range(_TRIES):
+            before = os.fstat(descriptor)
+            if not stat.S_ISREG(before.st_mode) or before.st_size > MAX_BLOB_BYTES:
+                raise _Vanished
+            file.seek(0)
+            content = _at_most(file, MAX_BLOB_BYTES)
+            after = os.fstat(descriptor)
+            if _state_of(before) == _state_of(after) and len(content) == after.st_size:
+                is_settled = time.time_ns() - after.st_mtime_ns > _RACY_NS
+                return content, _state_of(after) if is_settled else None
+        return content, None
+
+
+def _at_most(file: IO[bytes], most: int) -> bytes:
+    parts: list[bytes] = []
+    while most > 0 and (part := file.read(min(most, 1 << 20))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+def _state_of(status: os.stat_result) -> str:
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+if __name__ == "__main__":
+    main()
