@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gbrain.errors import DatabaseUnusable
+from gbrain.errors import DatabaseUnusable, DiskFull
+from gbrain.postgres import starting
 from gbrain.postgres.answer import SOCKET_NAME, Absent, Answer, NotYet, Ready, Refused, ask
 from gbrain.postgres.mounts import filesystem_of
+from gbrain.postgres.paths import places_of
 from gbrain.postgres.patience import Patience
 
 MOUNTS = b"""\
@@ -103,3 +105,13 @@ def _say(listener: socket.socket, said: bytes) -> None:
     with connection:
         connection.recv(1000)
         connection.sendall(said)
+
+
+def test_a_server_that_lets_nobody_in_for_want_of_room_is_a_full_disk(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = "could not write init file: No space left on device"
+    monkeypatch.setattr(starting, "socket_folder", lambda places: tmp_path)
+    monkeypatch.setattr(starting, "ask", lambda folder: Refused(said))
+    with pytest.raises(DiskFull, match="want of room"):
+        starting.Starting(places_of(tmp_path), lambda text: None, {}).until_ready()

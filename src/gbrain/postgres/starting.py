@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from gbrain.postgres.reference import FileLock
 
 _OTHERS_LEAVE_WITHIN_S = 10.0
 _LEAST_ROOM_BYTES = 1024 * 1024
+_NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 class Starting:
@@ -67,6 +69,11 @@ class Starting:
                 return True
             case NotYet() | Absent():
                 return False
+            case Refused(message) if _NO_SPACE in message:
+                raise DiskFull(
+                    f"The database lets nobody in for want of room: {message}",
+                    hint="Make room and run the command again.",
+                )
             case Refused(message):
                 raise DatabaseUnusable(f"The embedded database let nobody in: {message}", hint=self._hint())
             case other:
