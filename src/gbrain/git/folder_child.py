@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -71,6 +70,8 @@ class Snapshot:
     def __init__(self, place: bytes, lent: list[bytes]) -> None:
         self._place = place
         self._env = environment(alternates=[Path(os.fsdecode(objects)) for objects in lent])
+        import sqlite3  # only the child needs it, and every command imports this module's neighbour
+
         self._seen = sqlite3.connect(os.path.join(os.fsdecode(place), "seen.sqlite"), isolation_level=None)
         self._seen.execute("PRAGMA synchronous = OFF")
         self._seen.execute(
