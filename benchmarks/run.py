@@ -203,7 +203,8 @@ def _working(home: Home) -> tuple[float, float]:
 def _connections(home: Home, repositories: list[Path]) -> Figure:
     """Connections by application name every 50 ms during a full sync at --parallel 2.
 
-    Those of the killed runs before it, whose server processes may not have noticed yet, are waited for first.
+    Those of the killed runs before it, whose server processes may not have noticed yet, are waited for first. The
+    server's own workers for a large query go by the name of the connection they work for, and are none.
     """
     peak = 0
     with (
@@ -212,7 +213,10 @@ def _connections(home: Home, repositories: list[Path]) -> Figure:
     ):
 
         def count() -> int:
-            row = conn.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gbrain'").fetchone()
+            row = conn.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = 'gbrain' AND backend_type = 'client backend'"
+            ).fetchone()
             return row[0] if row else 0
 
         def look() -> None:
