@@ -319,8 +319,6 @@ def test_a_change_of_the_same_size_and_time_is_seen(brain: BrainCommand, inside:
 
 
 def test_a_file_that_may_not_be_read_is_a_failure_of_its_own(vault: Path, tmp_path: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("needs root to become somebody who may read less")
     from gbrain.git import folder_child
 
     secret = vault / "secret.md"
