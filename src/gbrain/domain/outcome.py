@@ -58,7 +58,7 @@ class Code(StrEnum):
 
 CODE_MEANINGS = {
     Code.FETCH_FAILED: "The remote could not be fetched from.",
-    Code.FETCH_TIMEOUT: "Nothing of the fetch moved for `fetch_stall`.",
+    Code.FETCH_TIMEOUT: "Nothing of the fetch moved for `fetch_stall`, or nothing of use came for five times that.",
     Code.AUTH_FAILED: "The remote did not let git in.",
     Code.REMOTE_GONE: "The remote says that there is no such repository.",
     Code.BRANCH_GONE: "The remote does not have the branch.",

@@ -70,6 +70,12 @@ _RULES = (
     _rule(
         r"certificate", "fetch_failed", "check the host's certificate, or http.sslCAInfo for an authority of your own"
     ),
+    _rule(
+        r"pack (has bad object|is corrupted)|(missing (blob|tree|commit)|bad( tree)?) object\b|unresolved deltas"
+        r"|did not send all necessary objects|loose object .* is corrupt",
+        "fetch_failed",
+        "what the remote sends is damaged or not whole: `git fsck` over there tells more",
+    ),
 )
 _OTHER = _Rule(re.compile(""), "fetch_failed", _CHECK_NETWORK)
 
@@ -85,7 +91,9 @@ _BROKEN = re.compile(
     r"|bad signature 0x|invalid object format",
     re.IGNORECASE,
 )
-_OTHER_FORMAT = re.compile(r"mismatched algorithms: client \w+; server (\w+)")
+_OTHER_FORMAT = re.compile(r"mismatched algorithms: client \w+; server (sha1|sha256)\b")
+_OF_THE_REMOTE = re.compile(r"remote:|(fatal: |error: )?remote error:")
+"""How the lines begin that the remote worded."""
 
 
 def classify(stderr: str) -> Problem:
@@ -100,17 +108,21 @@ def classify(stderr: str) -> Problem:
 
 
 def check_room(stderr: str) -> None:
-    """Raises `DiskFull` where git says that there is no room."""
-    if _DISK_FULL.search(stderr) is not None:
+    """Raises `DiskFull` where git says that there is no room here."""
+    if any(_DISK_FULL.search(line) is not None for line in _own(stderr)):
         raise DiskFull(f"git: {complaint(stderr)}", hint="make room where the home folder lies")
 
 
 def is_broken(stderr: str) -> bool:
     """True where git complains about the repository it works in, rather than about the remote."""
-    return any(_BROKEN.search(line) is not None for line in stderr.splitlines() if not line.startswith("remote:"))
+    return any(_BROKEN.search(line) is not None for line in _own(stderr))
 
 
 def other_format(stderr: str) -> str | None:
     """The remote's object format (`sha1`, `sha256`) where it differs from the mirror's."""
-    match = _OTHER_FORMAT.search(stderr)
-    return match[1] if match is not None else None
+    return next((match[1] for line in _own(stderr) if (match := _OTHER_FORMAT.search(line)) is not None), None)
+
+
+def _own(stderr: str) -> list[str]:
+    """The lines that are git's own words: a remote may say that the disk is full, or the mirror damaged."""
+    return [line for line in re.split(r"[\r\n]+", stderr) if _OF_THE_REMOTE.match(line) is None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from gbrain.git.movement import has_moved, take_sample
+from gbrain.git.movement import Sample, has_gained, has_moved, take_sample
 from gbrain.git.process import child
 from gbrain.git.progress import FetchProgress, ProgressLines
 
@@ -18,6 +18,12 @@ _DRAIN_S = 0.5
 """What is left in the pipe after the child's end; a helper that stays behind may hold it open."""
 
 _LONGEST_TICK_S = 1.0
+
+_STALLS_OF_TALK = 5
+"""For so many stall times a remote may talk, and prepare what it sends, before something of use has to come."""
+
+_MOST_HEARD_BYTES = 1 << 30
+"""More memory than this no list of refs takes: a million of them need a fifth."""
 
 _OPTIONS = (
     *("--progress", "--no-tags", "--no-write-fetch-head", "--no-prune", "--no-recurse-submodules"),
@@ -56,15 +62,33 @@ class Stalled:
     silence: timedelta
 
 
-async def fetch(folder: Path, request: Request) -> Ended | Stalled:
-    """Fetches into the bare repository `folder`, for as long as something moves."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Useless:
+    """The remote talked on, but nothing of use came for this long, and the child was killed."""
+
+    spent: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """What the remote told took more than this much memory, and the child was killed."""
+
+    most_bytes: int
+
+
+GivenUp = Stalled | Useless | Overheard
+
+
+async def fetch(folder: Path, request: Request) -> Ended | GivenUp:
+    """Fetches into the bare repository `folder`, for as long as something moves and something of use comes."""
     async with child(_arguments(folder, request), env=request.env, has_output=False) as process:
         lines = ProgressLines()
-        watch = _Watch(folder / "objects", request.stall.total_seconds())
+        watch = _Watch(folder / "objects", request.stall, lines)
         listening = asyncio.create_task(_listen(process, lines, watch, request.on_progress))
         try:
-            if not await _watched(process, listening, watch, request.on_movement):
-                return Stalled(silence=request.stall)
+            given_up = await _watched(process, listening, watch, request.on_movement)
+            if given_up is not None:
+                return given_up
             await asyncio.wait({listening}, timeout=_DRAIN_S)
         finally:
             await _stop(listening)
@@ -72,35 +96,47 @@ async def fetch(folder: Path, request: Request) -> Ended | Stalled:
 
 
 class _Watch:
-    """Knows when the fetch last moved."""
+    """Knows when the fetch last moved, and when it last came nearer to its end."""
 
-    def __init__(self, objects: Path, stall_s: float) -> None:
+    def __init__(self, objects: Path, stall: timedelta, lines: ProgressLines) -> None:
         self.said_bytes = 0
-        self.tick_s = min(stall_s / 5, _LONGEST_TICK_S)
+        self.tick_s = min(stall.total_seconds() / 5, _LONGEST_TICK_S)
         self._objects = objects
-        self._stall_s = stall_s
+        self._stall = stall
+        self._lines = lines
         self._clock = asyncio.get_running_loop().time
-        self._moved_at = self._clock()
-        self._sample = take_sample(0, objects, 0)
+        self._moved_at = self._gained_at = self._clock()
+        self._moved = self._gained = self._now = self._sample(0)
 
     def look(self, pid: int) -> bool:
         """True where something moved since the last look that saw movement."""
-        sample = take_sample(pid, self._objects, self.said_bytes)
-        if not has_moved(self._sample, sample):
+        now, at = self._sample(pid), self._clock()
+        self._now = now
+        if has_gained(self._gained, now, at - self._gained_at):
+            self._gained, self._gained_at = now, at
+        if not has_moved(self._moved, now):
             return False
-        self._sample, self._moved_at = sample, self._clock()
+        self._moved, self._moved_at = now, at
         return True
 
-    @property
-    def is_hung(self) -> bool:
-        """True once nothing has moved for the stall time."""
-        return self._clock() - self._moved_at >= self._stall_s
+    def given_up(self) -> GivenUp | None:
+        """Why the fetch is not waited for any longer; None where it is."""
+        now = self._clock()
+        if now - self._moved_at >= self._stall.total_seconds():
+            return Stalled(silence=self._stall)
+        if self._now.heard_bytes > _MOST_HEARD_BYTES:
+            return Overheard(most_bytes=_MOST_HEARD_BYTES)
+        patience = _STALLS_OF_TALK * self._stall
+        return Useless(spent=patience) if now - self._gained_at >= patience.total_seconds() else None
+
+    def _sample(self, pid: int) -> Sample:
+        return take_sample(pid, self._objects, self.said_bytes, self._lines.local_steps)
 
 
 async def _watched(
     process: Process, listening: asyncio.Task[None], watch: _Watch, on_movement: Callable[[], None]
-) -> bool:
-    """Waits for the child's end; False once it is hung."""
+) -> GivenUp | None:
+    """Waits for the child's end; why it is not waited for any longer where it does not come."""
     ending = asyncio.create_task(process.wait())
     try:
         while process.returncode is None:
@@ -111,9 +147,9 @@ async def _watched(
                 break
             if watch.look(process.pid):
                 on_movement()
-            elif watch.is_hung:
-                return False
-        return True
+            if (given_up := watch.given_up()) is not None:
+                return given_up
+        return None
     finally:
         await _stop(ending)
 

@@ -14,16 +14,19 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import assert_never
 
 from gbrain.git.environment import environment
 from gbrain.git.failures import check_room, classify, is_broken, other_format
-from gbrain.git.fetch import Ended, Request, Stalled, fetch
+from gbrain.git.fetch import Ended, GivenUp, Overheard, Request, Stalled, Useless, fetch
 from gbrain.git.lock import LockStuck, held
 from gbrain.git.problems import Problem
 from gbrain.git.process import GitError, failed, run
 from gbrain.git.repository import Repository
+from gbrain.git.restoring import State
 
 _MOST_PACKS = 50
+_PERHAPS_A_PAGE = "; a web page where the repository should be looks the same: open the URL"
 _LOCKS = ("shallow.lock", "packed-refs.lock", "config.lock", "HEAD.lock")
 
 
@@ -90,15 +93,17 @@ async def _updated(mirror: Mirror, request: Request, object_format: str) -> Prob
     if not mirror.exists:
         await _make(mirror.folder, object_format)
     _tidy(mirror.folder)
+    before = State(mirror.folder, request.ref)
     ended = await fetch(mirror.folder, request)
     if isinstance(ended, Ended) and ended.returncode != 0:
         other = other_format(ended.stderr)
         if other is not None or is_broken(ended.stderr):
             ended = await _anew(mirror.folder, request, other or object_format)
-    problem = _problem(ended, request)
-    if problem is None:
+    if isinstance(ended, Ended) and ended.returncode == 0:
         await _repack(mirror)
-    return problem
+        return None
+    before.restore()
+    return _problem(ended, request)
 
 
 async def _repack(mirror: Mirror) -> None:
@@ -112,7 +117,7 @@ def _packs(folder: Path) -> list[Path]:
     return list((folder / "objects" / "pack").glob("*.pack"))
 
 
-async def _anew(folder: Path, request: Request, object_format: str) -> Ended | Stalled:
+async def _anew(folder: Path, request: Request, object_format: str) -> Ended | GivenUp:
     """Makes and fills another mirror aside; the old one gives way to it only once it is whole."""
     fresh, old = folder.with_suffix(".fresh"), folder.with_suffix(".old")
     await _make(fresh, object_format)
@@ -150,7 +155,7 @@ def _swap(folder: Path, old: Path, fresh: Path) -> None:
 def _tidy(folder: Path) -> None:
     """Removes the locks and half-written packs of a fetch that was killed; we hold the lock, so nobody uses them."""
     left = [folder / name for name in _LOCKS]
-    left += (folder / "objects" / "pack").glob("tmp_*")
+    left += [path for pattern in ("tmp_*", "*.keep") for path in (folder / "objects" / "pack").glob(pattern)]
     left += [
         Path(place, name) for place, _, names in os.walk(folder / "refs") for name in names if name.endswith(".lock")
     ]
@@ -159,13 +164,19 @@ def _tidy(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _problem(ended: Ended | Stalled, request: Request) -> Problem | None:
-    if isinstance(ended, Stalled):
-        return _silence(ended.silence)
-    if ended.returncode == 0:
-        return None
-    problem = classify(ended.stderr)
-    return _empty() if problem.code == "branch_gone" and request.wanted == "HEAD" else problem
+def _problem(ended: Ended | GivenUp, request: Request) -> Problem:
+    match ended:
+        case Ended(stderr=stderr):
+            problem = classify(stderr)
+            return _empty(request) if problem.code == "branch_gone" and request.wanted == "HEAD" else problem
+        case Stalled(silence=silence):
+            return _silence(silence)
+        case Useless(spent=spent):
+            return _useless(spent)
+        case Overheard(most_bytes=most_bytes):
+            return _overheard(most_bytes)
+        case _:
+            assert_never(ended)
 
 
 def _silence(silence: timedelta) -> Problem:
@@ -176,9 +187,26 @@ def _silence(silence: timedelta) -> Problem:
     )
 
 
-def _empty() -> Problem:
+def _useless(spent: timedelta) -> Problem:
+    return Problem(
+        code="fetch_timeout",
+        message=f"the remote answers, but sent next to nothing of its repository in {spent.total_seconds():.0f} s",
+        hint="check the remote; a larger fetch_stall in config.toml gives a slow one more time",
+    )
+
+
+def _overheard(most_bytes: int) -> Problem:
+    return Problem(
+        code="fetch_failed",
+        message=f"what the remote tells of itself takes more than {most_bytes >> 20} MB of memory",
+        hint="check the URL and the remote: a repository has far fewer branches and tags",
+    )
+
+
+def _empty(request: Request) -> Problem:
+    is_web = request.url.startswith("http")
     return Problem(
         code="no_commit",
         message="the remote has no commit on its default branch",
-        hint="push one, or name a branch with --branch",
+        hint="push one, or name a branch with --branch" + (_PERHAPS_A_PAGE if is_web else ""),
     )

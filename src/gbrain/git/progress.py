@@ -12,6 +12,8 @@ _LINE = re.compile(
 )
 _UNITS = {"byte": 1, "bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _KEPT_BYTES = 1 << 16
+_OF_THE_REMOTE = ("remote:", "Receiving")
+"""How the lines begin that a remote can bring about for as long as it likes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,8 @@ class ProgressLines:
     def __init__(self) -> None:
         self.said = ""
         """All lines that are no progress, up to 64 KB."""
+        self.local_steps = 0
+        """How often git told how far it has come with what is here already."""
         self._rest = ""
 
     def take(self, text: str) -> list[FetchProgress]:
@@ -59,6 +63,8 @@ class ProgressLines:
 
     def _read(self, line: str) -> FetchProgress | None:
         progress = parse_progress(line)
+        if progress is not None and not line.startswith(_OF_THE_REMOTE):
+            self.local_steps += 1
         if progress is None and line.strip() and len(self.said) < _KEPT_BYTES:
             self.said += line[:_KEPT_BYTES] + "\n"
         return progress
