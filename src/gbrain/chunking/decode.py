@@ -7,6 +7,7 @@ from gbrain.domain.content import Reason, Refused
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _LFS_START = b"version https://git-lfs.github.com/spec/"
 _LFS_BELOW_BYTES = 1024
 
@@ -24,6 +25,8 @@ def decode(blob: bytes) -> bytes | Refused:
         return text
     bad = nuls + len(text) - len(text.decode("utf-8", "ignore").encode())
     if bad * 100 >= len(text):
+        if text.startswith(_WIDE_BOMS):
+            return Refused(Reason.BINARY, "text in UTF-16 or UTF-32: only UTF-8 is taken in")
         return Refused(Reason.BINARY, f"{bad} of {len(text)} bytes are not UTF-8 text")
     return text.decode("utf-8", "replace").replace("\0", REPLACEMENT).encode()
 

@@ -11,6 +11,7 @@ from gbrain.chunking.front_matter import split
 from gbrain.chunking.kinds import kind_of
 from gbrain.chunking.lines import BLANKS, count_line_ends
 from gbrain.chunking.markdown import MAX_TITLE, MarkdownReader
+from gbrain.chunking.nesting import MAX_STEPS, steps
 from gbrain.chunking.packing import LIMIT_BYTES, Stretch, pack
 from gbrain.chunking.plain import code_blocks, text_blocks
 from gbrain.chunking.tiling import tile
@@ -20,6 +21,8 @@ UNNAMED = "untitled"
 MAX_CHUNKS = 20_000
 """A page of 5 MB has some 7,000; what is written in one transaction must stay within a third of a lease's term."""
 MAX_LINKS = 100_000
+MAX_HEADING_CHARACTERS = 5_000_000
+"""Headings are stored, and compared, with each chunk under them: of 20,000 chunks it could be 60,000,000."""
 
 
 def derive(path: bytes, blob: bytes) -> Derived:
@@ -35,7 +38,7 @@ def derive(path: bytes, blob: bytes) -> Derived:
         return _markdown(path, text)
     blocks = code_blocks(text, whole_bytes=LIMIT_BYTES) if kind is PageKind.CODE else text_blocks(text)
     stretches = pack(text, tile(text, blocks, limit=LIMIT_BYTES))
-    if (refusal := _too_many(len(stretches), 0)) is not None:
+    if (refusal := _too_many(stretches, 0)) is not None:
         return refusal
     return PageContent(kind, name_title(path), None, 1, tuple(_chunks(text, stretches, 1)), ())
 
@@ -46,21 +49,30 @@ def _markdown(path: bytes, text: bytes) -> Derived:
         return parts
     body = text[parts.body_start :]
     body_line = 1 + count_line_ends(text, 0, parts.body_start)
+    if (refusal := _over(steps(body), MAX_STEPS, "lines times levels of lists and quotes")) is not None:
+        return refusal
     reader = MarkdownReader(body, first_line=body_line, whole_bytes=LIMIT_BYTES)
     stretches = pack(body, tile(body, reader.blocks(), limit=LIMIT_BYTES))
-    if (refusal := _too_many(len(stretches), len(reader.links))) is not None:
+    if (refusal := _too_many(stretches, len(reader.links))) is not None:
         return refusal
     title = _own_title(parts.front_matter) or reader.title or name_title(path)
     chunks = tuple(_chunks(body, stretches, body_line))
     return PageContent(PageKind.MARKDOWN, title, parts.front_matter, body_line, chunks, tuple(reader.links))
 
 
-def _too_many(chunks: int, links: int) -> Refused | None:
-    if chunks > MAX_CHUNKS:
-        return Refused(Reason.TOO_LARGE, f"{chunks:,} chunks: more than {MAX_CHUNKS:,} are not taken in")
-    if links > MAX_LINKS:
-        return Refused(Reason.TOO_LARGE, f"{links:,} links: more than {MAX_LINKS:,} are not taken in")
-    return None
+def _too_many(stretches: list[Stretch], links: int) -> Refused | None:
+    headings = sum([len(title) for stretch in stretches for title in stretch.headings])
+    return (
+        _over(len(stretches), MAX_CHUNKS, "chunks")
+        or _over(links, MAX_LINKS, "links")
+        or _over(headings, MAX_HEADING_CHARACTERS, "characters of headings, counted with each chunk under them")
+    )
+
+
+def _over(count: int, limit: int, what: str) -> Refused | None:
+    if count <= limit:
+        return None
+    return Refused(Reason.TOO_LARGE, f"{count:,} {what}: more than {limit:,} are not taken in")
 
 
 def _chunks(body: bytes, stretches: list[Stretch], line: int) -> Iterator[Chunk]:

@@ -143,9 +143,8 @@ class MarkdownReader:
         Inside a quote the parser counts the quote's markers up to the next block to the range of a list.
         """
         if start < self._outer_end:
-            if self._unmarked[0] != end:
-                self._unmarked = end, _before_markers(self._body, end)
-            end = max(start, self._unmarked[1])
+            self._unmarked = _before_markers(self._body, end, self._unmarked)
+            end = max(start, self._unmarked[0])
         return self._trim(start, end)
 
     def _trim(self, start: int, end: int) -> int:
@@ -177,10 +176,15 @@ class MarkdownReader:
         return last
 
 
-def _before_markers(body: bytes, end: int) -> int:
-    while (at := last_line_end(body, max(0, end - _LONGEST_MARKERS), end)) > 0 and not body[at:end].strip(b" \t>"):
-        end = at - (2 if body.endswith(b"\r\n", 0, at) else 1)
-    return end
+def _before_markers(body: bytes, end: int, known: tuple[int, int]) -> tuple[int, int]:
+    """The stretch up to `end` of lines that are bare quote markers; `known` is one that was found before."""
+    at = end
+    while not known[0] <= at <= known[1]:
+        line = last_line_end(body, max(0, at - _LONGEST_MARKERS), at)
+        if line <= 0 or body[line:at].strip(b" \t>"):
+            return at, end
+        at = line - (2 if body.endswith(b"\r\n", 0, line) else 1)
+    return known[0], end
 
 
 def _trimmed_end(body: bytes, end: int) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gbrain.chunking.lines import BLANKS
+from gbrain.chunking.lines import BLANKS, last_line_end
 from gbrain.chunking.outline import Block, BlockKind
 
 _LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
-_DIVIDER = re.compile(_LINE_END + rb"(?:[ \t]*" + _LINE_END + rb")+")
+_DIVIDER = re.compile(_LINE_END + rb"[ \t]*" + _LINE_END + rb"[ \t\r\n]*")
+"""Blank lines, and the indentation after them. A repeated group of line ends would remember each, at 170 bytes."""
 _CONTINUES = frozenset(b" \t)]}")
 
 
@@ -47,6 +48,6 @@ def _paragraphs(body: bytes) -> Iterator[tuple[int, int]]:
     for match in _DIVIDER.finditer(body):
         if text := body[start : match.start()].rstrip(BLANKS):
             yield start, start + len(text)
-        start = match.end()
+        start = last_line_end(body, match.start(), match.end())
     if text := body[start:].rstrip(BLANKS):
         yield start, start + len(text)

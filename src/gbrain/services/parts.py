@@ -9,6 +9,9 @@ from gbrain.store.rows import Batch
 MAX_ROWS = 50_000
 """Chunks and links that one transaction may write, compare or delete; a single page may pass it."""
 
+HEADING_CHARACTERS = 100
+"""So many characters of headings weigh as much as a row: a chunk may have 3,000, which take 12 kB to compare."""
+
 Pieces = list[Batch]
 """What is written of single paths: each must stay in one transaction."""
 
@@ -48,4 +51,6 @@ def _weights(piece: Batch, stored: Mapping[int, int]) -> Iterator[int]:
     for page_id, _ in piece.removed:
         yield stored.get(page_id, 0)
     for page in piece.pages:
-        yield len(page.content.places) + len(page.content.links) + stored.get(page.page_id, 0)
+        headings = sum([len(title) for _, titles in page.content.places for title in titles])
+        yield len(page.content.places) + len(page.content.links) + headings // HEADING_CHARACTERS
+        yield stored.get(page.page_id, 0)
