@@ -152,31 +152,32 @@ INSERT INTO gbrain.pages (id, source_id, path, blob, fingerprint, slug, kind, ti
 SELECT page_id, %(source)s, path, blob, fingerprint, slug, kind, title, front_matter, body_line
 FROM stage_pages WHERE is_new
 
--- Texts the source does not have yet; their lexemes are made here, and only for these.
+-- Texts the source does not have yet; their lexemes are made here, and only for these. The limit has each looked up by
+-- the index: a join would read all texts of the source in each batch while there are no statistics, as in a first sync.
 -- name: insert_texts
 INSERT INTO gbrain.texts (source_id, hash, text)
 SELECT %(source)s, s.hash, s.text
 FROM stage_texts AS s
-WHERE NOT EXISTS (SELECT FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = s.hash)
+WHERE (SELECT t.id FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = s.hash LIMIT 1) IS NULL
 
 -- Places beyond the new end of a page, and any before its beginning.
 -- name: trim_chunks
 DELETE FROM gbrain.chunks AS c USING stage_pages AS s
 WHERE NOT s.is_new AND c.page_id = s.page_id AND (c.ordinal >= s.chunk_count OR c.ordinal < 0)
 
--- Places of new pages.
+-- Places of new pages. The limit is there for the same reason as above.
 -- name: insert_chunks
 INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
 SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
 FROM stage_chunks AS s
-JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
+CROSS JOIN LATERAL (SELECT id FROM gbrain.texts WHERE source_id = %(source)s AND hash = s.hash LIMIT 1) AS t
 
 -- Places that are new or differ; those that do not were left out before they were staged.
 -- name: upsert_chunks
 INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
 SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
 FROM stage_chunks AS s
-JOIN gbrain.texts AS t ON t.source_id = %(source)s AND t.hash = s.hash
+CROSS JOIN LATERAL (SELECT id FROM gbrain.texts WHERE source_id = %(source)s AND hash = s.hash LIMIT 1) AS t
 ON CONFLICT (page_id, ordinal) DO UPDATE
 SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
     last_line = excluded.last_line
