@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from gbrain.domain.locations import PathLocation, UrlLocation
-from gbrain.git.acquire import Acquired, acquire
+from gbrain.git.acquire import acquire
+from gbrain.git.acquired import Acquired
 from gbrain.git.problems import Problem
 from gbrain.git.progress import FetchProgress
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gbrain.git import process
-from gbrain.git.acquire import Acquired, Fetched, FetchProblem, NoRemote, NotAsked
+from gbrain.git.acquired import Acquired, Fetched, FetchProblem, NoRemote, NotAsked
 from gbrain.git.problems import Problem
 
 

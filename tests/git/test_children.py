@@ -16,7 +16,7 @@ import pytest
 from gbrain.domain.redaction import redact
 from gbrain.errors import CouldNotRun, DiskFull
 from gbrain.git import settings, version
-from gbrain.git.acquire import Acquired, Fetched
+from gbrain.git.acquired import Acquired, Fetched
 from gbrain.git.environment import FLAGS, environment, transport
 from gbrain.git.failures import classify, is_broken
 from gbrain.git.hosts import Admitted, admit

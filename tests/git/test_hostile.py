@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gbrain.git.acquire import Acquired
+from gbrain.git.acquired import Acquired
 
 
 @pytest.fixture

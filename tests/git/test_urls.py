@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gbrain.git.acquire import Acquired, Fetched, FetchProblem, NotAsked
+from gbrain.git.acquired import Acquired, Fetched, FetchProblem, NotAsked
 from gbrain.git.mirror import discard, mirror_of
 from gbrain.git.problems import Problem
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
+
+from gbrain.domain.locations import PathLocation, PlainLocation, UrlLocation
 
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 ID_RULE = "1 to 32 of a-z, 0-9 and -, beginning and ending with a letter or digit"
@@ -51,6 +55,14 @@ class Source:
     archived_at: datetime | None
     is_default: bool
     settings_version: int
+
+    @property
+    def location(self) -> PathLocation | PlainLocation | UrlLocation:
+        """Where its files are."""
+        if self.path is None:
+            return UrlLocation(url=self.url or "")
+        path = Path(os.fsdecode(self.path))
+        return PlainLocation(path=path) if self.is_plain else PathLocation(path=path)
 
 
 def newcomer(source_id: str) -> Source:

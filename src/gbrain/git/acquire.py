@@ -12,6 +12,7 @@ from typing import assert_never
 from gbrain.domain.locations import PathLocation, PlainLocation, UrlLocation, UrlRefused, parse_url
 from gbrain.domain.tree import Revision
 from gbrain.git import refusals
+from gbrain.git.acquired import Acquired, Fetched, FetchProblem, NoRemote, NotAsked
 from gbrain.git.checkout import Head, Remote, Upstream, read_head, read_remote
 from gbrain.git.environment import environment, transport
 from gbrain.git.fetch import Request
@@ -24,40 +25,6 @@ from gbrain.git.progress import FetchProgress
 from gbrain.git.repository import Repository
 from gbrain.git.settings import effective_url, user_settings
 from gbrain.git.version import git_version
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """The remote was asked, and its news are here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAsked:
-    """There is a remote, and it was not to be asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoRemote:
-    """There is nothing to ask: no upstream, or a detached HEAD."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchProblem:
-    """The remote was asked in vain; what was fetched before, or committed here, can still be read."""
-
-    problem: Problem
-
-
-FetchOutcome = Fetched | NotAsked | NoRemote | FetchProblem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acquired:
-    """A repository and the revision wanted of it."""
-
-    repository: Repository
-    revision: Revision
-    fetch: FetchOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

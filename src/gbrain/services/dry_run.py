@@ -12,7 +12,8 @@ from pathlib import Path
 from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
-from gbrain.git.acquire import FetchProblem, acquire
+from gbrain.git.acquire import acquire
+from gbrain.git.acquired import FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.services import writing
 from gbrain.services.cancelling import let_through
@@ -20,10 +21,10 @@ from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, joined
 from gbrain.services.reconciling import Reconciliation, plan, too_much
-from gbrain.services.run import location_of, mass_delete, move_to, problem_trouble
+from gbrain.services.run import move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.sync_one import refusal_of
-from gbrain.services.troubles import trouble_of
+from gbrain.services.troubles import mass_delete, problem_trouble, trouble_of
 from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, derived
 from gbrain.spool.spool import Spool
 from gbrain.store import sources
@@ -94,7 +95,7 @@ class _DryRun:
         source = state.source
         async with self._slots.fetch:
             acquired = await acquire(
-                location_of(source),
+                source.location,
                 source_id=source.id,
                 mirrors=self._aside / "mirrors",
                 pull=self._options.pull,

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from gbrain import logs
 from gbrain.chunking.pipeline import PIPELINE
 from gbrain.domain.events import PhaseEntered, Progressed
 from gbrain.domain.fingerprint import page_fingerprint
 from gbrain.domain.lease import Lease
-from gbrain.domain.locations import PathLocation, PlainLocation, UrlLocation
 from gbrain.domain.outcome import Code, Counts, Result, Status, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
 from gbrain.errors import DatabaseUnusable, LeaseLost
-from gbrain.git.acquire import Acquired, FetchProblem, NotAsked, acquire
+from gbrain.git.acquire import acquire
+from gbrain.git.acquired import Acquired, FetchProblem, NotAsked
 from gbrain.git.problems import Problem
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.selecting import fingerprint_of
-from gbrain.services.troubles import trouble_of
+from gbrain.services.troubles import mass_delete, problem_trouble, put_away, trouble_of
 from gbrain.services.writing import retried
 from gbrain.store import faults, runs, sources
 from gbrain.store.batch import acknowledge
@@ -132,7 +130,7 @@ class Run:
         self._context.emit(PhaseEntered(source_id=source.id, phase=Phase.FETCH))
         async with self._slots.fetch:
             acquired = await acquire(
-                location_of(source),
+                source.location,
                 source_id=source.id,
                 mirrors=self._context.mirrors,
                 pull=self._options.pull,
@@ -235,14 +233,6 @@ class Run:
         )
 
 
-def location_of(source: Source) -> PathLocation | PlainLocation | UrlLocation:
-    """Where the source's files are."""
-    if source.path is not None:
-        path = Path(os.fsdecode(source.path))
-        return PlainLocation(path=path) if source.is_plain else PathLocation(path=path)
-    return UrlLocation(url=source.url or "")
-
-
 def move_to(state: SourceState, acquired: Acquired) -> Move:
     """The bookmark's move to what was acquired."""
     source, revision = state.source, acquired.revision
@@ -252,28 +242,3 @@ def move_to(state: SourceState, acquired: Acquired) -> Move:
         committed_at=revision.committed_at,
         settings_version=source.settings_version,
     )
-
-
-def put_away(source: Source) -> Trouble | None:
-    """What was done to the source between its being chosen and its lease being taken."""
-    if source.archived_at is not None:
-        hint = f"gbrain sources restore {source.id} brings it back"
-        return Trouble(code=Code.LEASE_LOST, message=f"{source.id} was archived meanwhile", hint=hint)
-    if not source.enabled:
-        hint = f"gbrain sources enable {source.id}"
-        return Trouble(code=Code.DISABLED, message=f"{source.id} is disabled", hint=hint)
-    return None
-
-
-def mass_delete(source: Source, drops: int, pages: int) -> Trouble:
-    """Why a plan that drops most of a source was not carried out."""
-    return Trouble(
-        code=Code.MASS_DELETE,
-        message=f"this would drop {drops:,} of the {pages:,} pages of {source.id}: nothing was changed",
-        hint=f"if that is meant: gbrain sync --source {source.id} --allow-mass-delete",
-    )
-
-
-def problem_trouble(problem: Problem) -> Trouble:
-    """What a problem of git means for the source's row."""
-    return Trouble(code=Code(problem.code), message=problem.message, hint=problem.hint)

@@ -1,4 +1,4 @@
-"""What an exception that ended a source's run means to the person who reads its row."""
+"""What kept a source's run from its end, as code, message and hint for the person who reads its row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from gbrain.domain.outcome import Code, Trouble
 from gbrain.domain.redaction import redact, visible
+from gbrain.domain.source import Source
 from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost
+from gbrain.git.problems import Problem
 from gbrain.git.process import GitError
 from gbrain.spool.spool import PathTwice
 from gbrain.store import faults
@@ -48,6 +50,31 @@ def trouble_of(error: BaseException, source_id: str, ran_out_of_room: Callable[[
         case _:
             hint = "this is a defect of gbrain: run again with -v for the traceback and report it"
             return Trouble(code=Code.INTERNAL, message=f"{type(error).__name__}: {message}", hint=hint)
+
+
+def put_away(source: Source) -> Trouble | None:
+    """What was done to the source between its being chosen and its lease being taken."""
+    if source.archived_at is not None:
+        hint = f"gbrain sources restore {source.id} brings it back"
+        return Trouble(code=Code.LEASE_LOST, message=f"{source.id} was archived meanwhile", hint=hint)
+    if not source.enabled:
+        hint = f"gbrain sources enable {source.id}"
+        return Trouble(code=Code.DISABLED, message=f"{source.id} is disabled", hint=hint)
+    return None
+
+
+def mass_delete(source: Source, drops: int, pages: int) -> Trouble:
+    """Why a plan that drops most of a source was not carried out."""
+    return Trouble(
+        code=Code.MASS_DELETE,
+        message=f"this would drop {drops:,} of the {pages:,} pages of {source.id}: nothing was changed",
+        hint=f"if that is meant: gbrain sync --source {source.id} --allow-mass-delete",
+    )
+
+
+def problem_trouble(problem: Problem) -> Trouble:
+    """What a problem of git means for the source's row."""
+    return Trouble(code=Code(problem.code), message=problem.message, hint=problem.hint)
 
 
 def _rank(trouble: Trouble) -> int:

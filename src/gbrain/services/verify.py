@@ -23,7 +23,6 @@ from gbrain.git.problems import Problem
 from gbrain.git.repository import Repository
 from gbrain.services.context import SyncContext
 from gbrain.services.planning import plan_afresh
-from gbrain.services.run import location_of
 from gbrain.services.selecting import fingerprint_of, rules_of
 from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
@@ -127,7 +126,7 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
     if bookmark is None or bookmark.fingerprint != fingerprint_of(source):
         raise CannotVerify("its rows were derived under other settings or by another version")
     acquired = await acquire(
-        location_of(source),
+        source.location,
         source_id=source.id,
         mirrors=context.mirrors,
         pull=False,
