@@ -7,12 +7,15 @@ import shutil
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 from gbrain.domain.tree import UNREADABLE_FILE
+from gbrain.git import folder_child, folder_walk
 from support.commands import BrainCommand
 from support.databases import ask
 from support.documents import checked, checked_error
@@ -318,24 +321,49 @@ def test_a_change_of_the_same_size_and_time_is_seen(brain: BrainCommand, inside:
     assert row["modified"] == 1
 
 
-def test_a_file_that_may_not_be_read_is_a_failure_of_its_own(vault: Path, tmp_path: Path) -> None:
-    from gbrain.git import folder_child
+@pytest.fixture
+def look(vault: Path, tmp_path: Path) -> Callable[[], str]:
+    """Looks at the vault in this process, where a test may play a permission that does not bind root."""
+    place = tmp_path / "place.git"
+    subprocess.run(["git", "init", "-q", "--bare", place], check=True)
 
-    secret = vault / "secret.md"
-    secret.write_text("# Secret\n")
-    secret.chmod(0)
-    taken = folder_child._read
-    with pytest.MonkeyPatch.context() as patch:
-
-        def refusing(path: bytes) -> tuple[bytes, str | None]:
-            if path.endswith(b"secret.md"):
-                raise PermissionError(13, "Permission denied", path)
-            return taken(path)
-
-        patch.setattr(folder_child, "_read", refusing)
-        place = tmp_path / "place.git"
-        subprocess.run(["git", "init", "-q", "--bare", place], check=True)
+    def looked() -> str:
         commit = folder_child.Snapshot(os.fsencode(place), []).take(os.fsencode(vault), os.fsencode(tmp_path / "home"))
-    listed = subprocess.run(["git", "-C", place, "ls-tree", "-r", commit], capture_output=True, text=True, check=True)
-    assert f"160000 commit {UNREADABLE_FILE.hex()}\tsecret.md" in listed.stdout
-    assert "note.md" in listed.stdout
+        return subprocess.run(["git", "-C", place, "ls-tree", "-r", commit], capture_output=True, text=True).stdout
+
+    return looked
+
+
+def refusing(taken: Callable[[bytes], Any], name: bytes) -> Callable[[bytes], Any]:
+    def refuse(path: bytes) -> Any:
+        if os.path.basename(path.rstrip(b"/")) == name:
+            raise PermissionError(13, "Permission denied", path)
+        return taken(path)
+
+    return refuse
+
+
+def test_a_file_that_may_not_be_read_is_a_failure_of_its_own(
+    vault: Path, look: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vault / "secret.md").write_text("# Secret\n")
+    monkeypatch.setattr(folder_child, "read", refusing(folder_child.read, b"secret.md"))
+    listed = look()
+    assert f"160000 commit {UNREADABLE_FILE.hex()}\tsecret.md" in listed
+    assert "note.md" in listed
+
+
+def test_a_folder_that_may_not_be_entered_is_a_failure_of_its_own_unless_it_held_files(
+    vault: Path, look: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vault / "lost+found").mkdir()
+    (vault / "lost+found" / "x.md").write_text("# X\n")
+    with monkeypatch.context() as shut:
+        shut.setattr(folder_walk, "_listed", refusing(folder_walk._listed, b"lost+found"))
+        listed = look()
+        assert f"160000 commit {UNREADABLE_FILE.hex()}\tlost+found\n" in listed
+        assert "note.md" in listed
+    assert "lost+found/x.md" in look()
+    monkeypatch.setattr(folder_walk, "_listed", refusing(folder_walk._listed, b"lost+found"))
+    with pytest.raises(PermissionError):
+        look()

@@ -9,6 +9,7 @@ over a file that changes. It prints a dot now and then, and one line of JSON at 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -24,16 +25,15 @@ from gbrain.domain.paths import quote
 from gbrain.domain.plan import MAX_BLOB_BYTES
 from gbrain.domain.tree import SPECIAL_FILE, UNREADABLE_FILE
 from gbrain.git.environment import FLAGS, environment
+from gbrain.git.folder_files import Vanished, link_of, read, state_of
+from gbrain.git.folder_walk import NoFolder, Shut, walk
 
 REF = "refs/gbrain/snapshot"
 """Where the last snapshot is kept."""
 
 _NESTED = "1" * 40
 _LARGE = bytes(MAX_BLOB_BYTES + 1)
-_RACY_NS = 2_000_000_000
-"""A file changed as lately as this may change again without its times telling: it is read again the next time."""
 _DOT_S = 1.0
-_TRIES = 3
 
 
 class Entry(NamedTuple):
@@ -42,14 +42,6 @@ class Entry(NamedTuple):
     path: bytes
     mode: str
     blob: str
-
-
-class NoFolder(Exception):
-    """There is nothing to take a snapshot of: the kind of trouble, and the path it is about."""
-
-
-class _Vanished(Exception):
-    """The file went while it was looked at."""
 
 
 def main() -> None:
@@ -98,32 +90,42 @@ class Snapshot:
         return commit
 
     def _entries(self, folder: bytes, home: bytes) -> Iterator[Entry]:
-        for path, status in _walk(folder, home, self._dot):
+        for path, status in walk(folder, home, self._dot):
             self._dot()
             try:
                 yield self._entry(folder, path, status)
-            except _Vanished:
+            except Vanished:
                 continue
 
-    def _entry(self, folder: bytes, path: bytes, status: os.stat_result | None) -> Entry:
-        if status is None:
+    def _entry(self, folder: bytes, path: bytes, status: os.stat_result | Shut) -> Entry:
+        if status is Shut.REPOSITORY:
             return Entry(path, "160000", _NESTED)
+        if status is Shut.UNREADABLE:
+            return self._closed(folder, path)
         if stat.S_ISLNK(status.st_mode):
-            return Entry(path, "120000", self._stored(_link(os.path.join(folder, path))))
+            return Entry(path, "120000", self._stored(link_of(os.path.join(folder, path))))
         if not stat.S_ISREG(status.st_mode):
             return Entry(path, "160000", SPECIAL_FILE.hex())
         if status.st_size > MAX_BLOB_BYTES:
             return Entry(path, "100644", self._once(b"\0large", _LARGE))
         mode = "100755" if status.st_mode & 0o100 else "100644"
-        if self._state(path) == _state_of(status):
+        if self._state(path) == state_of(status):
             return Entry(path, mode, self._blob(path))
         try:
-            content, state = _read(os.path.join(folder, path))
+            content, state = read(os.path.join(folder, path))
         except PermissionError:
             return Entry(path, "160000", UNREADABLE_FILE.hex())
         blob = self._stored(content)
         self._remember(path, state, blob)
         return Entry(path, mode, blob)
+
+    def _closed(self, folder: bytes, path: bytes) -> Entry:
+        """A folder that may not be entered. Files that it held at the last look are not gone because of that."""
+        if self._state(b"") is not None:
+            asked = self._git("cat-file", "-t", f"{self._blob(b'')}:{os.fsdecode(path)}", stdout=subprocess.PIPE)
+            if asked.communicate()[0].strip() == b"tree":
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.path.join(folder, path))
+        return Entry(path, "160000", UNREADABLE_FILE.hex())
 
     def _state(self, path: bytes) -> str | None:
         row = self._seen.execute("SELECT state FROM seen WHERE path = ?", (path,)).fetchone()
@@ -194,99 +196,6 @@ class Snapshot:
             self._dotted = time.monotonic()
             sys.stdout.write(".")
             sys.stdout.flush()
-
-
-def _walk(folder: bytes, home: bytes, dot: Callable[[], None]) -> Iterator[tuple[bytes, os.stat_result | None]]:
-    """Every path below the folder with its status; None of a repository inside it. Nothing is followed."""
-    if not os.path.lexists(folder):
-        raise NoFolder("missing", folder)
-    if os.path.realpath(folder) != folder:
-        raise NoFolder("moved", folder)
-    avoided = _identity(home)
-    if any(_identity(above) == avoided for above in _with_parents(folder)):
-        raise NoFolder("home", folder)
-    waiting = [b""]
-    while waiting:
-        below = waiting.pop()
-        dot()
-        try:
-            found = list(os.scandir(os.path.join(folder, below)))
-        except FileNotFoundError:
-            if not below:
-                raise NoFolder("missing", folder) from None
-            continue
-        for entry in found:
-            path = below + entry.name
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                if entry.name != b".git":
-                    yield path, status
-            elif entry.name == b".git" or (status.st_dev, status.st_ino) == avoided:
-                continue
-            elif os.path.lexists(os.path.join(entry.path, b".git")):
-                yield path, None
-            else:
-                waiting.append(path + b"/")
-
-
-def _with_parents(folder: bytes) -> Iterator[bytes]:
-    yield folder
-    while (above := os.path.dirname(folder)) != folder:
-        folder = above
-        yield folder
-
-
-def _identity(path: bytes) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _link(path: bytes) -> bytes:
-    try:
-        return os.readlink(path)
-    except OSError:
-        raise _Vanished from None
-
-
-def _read(path: bytes) -> tuple[bytes, str | None]:
-    """What a file holds, and the state by which it is known to be the same; None of one that still changes."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:
-        raise
-    except OSError:
-        raise _Vanished from None
-    with open(descriptor, "rb", buffering=0) as file:
-        content = b""
-        for _ in range(_TRIES):
-            before = os.fstat(descriptor)
-            if not stat.S_ISREG(before.st_mode) or before.st_size > MAX_BLOB_BYTES:
-                raise _Vanished
-            file.seek(0)
-            content = _at_most(file, MAX_BLOB_BYTES)
-            after = os.fstat(descriptor)
-            if _state_of(before) == _state_of(after) and len(content) == after.st_size:
-                is_settled = time.time_ns() - after.st_mtime_ns > _RACY_NS
-                return content, _state_of(after) if is_settled else None
-        return content, None
-
-
-def _at_most(file: IO[bytes], most: int) -> bytes:
-    parts: list[bytes] = []
-    while most > 0 and (part := file.read(min(most, 1 << 20))):
-        parts.append(part)
-        most -= len(part)
-    return b"".join(parts)
-
-
-def _state_of(status: os.stat_result) -> str:
-    return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 if __name__ == "__main__":
