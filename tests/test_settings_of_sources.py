@@ -180,10 +180,11 @@ def test_symlinks_and_submodules_that_the_filters_leave_out_have_no_row(
     (repository.folder / "vendor" / "link.md").symlink_to("../page.md")
     (repository.folder / "kept.md").symlink_to("page.md")
     repository.git("add", "-A")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{repository.git('rev-parse', 'HEAD')},module")
     repository.git("commit", "-qm", "links")
     inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
     inside.run(brain, "sync", "--all")
-    inside.run(brain, "sources", "set", "wiki", "--exclude", "vendor/")
+    inside.run(brain, "sources", "set", "wiki", "--exclude", "vendor/", "--exclude", "module/")
     inside.run(brain, "sync", "--all")
     with psycopg.connect(brain.url or "") as conn:
         assert conn.execute("SELECT path FROM gbrain.ledger").fetchall() == [(b"kept.md",)]

@@ -132,7 +132,9 @@ def refusal_by_kind(entry: TreeEntry) -> Reason | None:
 
 
 def _is_taken(entry: TreeEntry, rules: Rules) -> bool:
-    if rules.is_left_in is not None and not rules.is_left_in(entry.path):
+    # A repository inside is a folder, which `vendor/` is meant to match.
+    path = entry.path + b"/" if entry.mode == _SUBMODULE else entry.path
+    if rules.is_left_in is not None and not rules.is_left_in(path):
         return False
     return entry.mode in (_SYMLINK, _SUBMODULE) or rules.wanted(entry.path)
 
