@@ -142,6 +142,27 @@ def test_pages_that_became_of_a_kind_no_page_is_count_as_dropped(
     assert (row["status"], row["error_code"], row["failed"]) == ("refused", "mass_delete", 0)
 
 
+@pytest.mark.parametrize("spoilt", [b"\0\xff" * 50, b"---\na: [\n---\n"], ids=["binary", "broken"])
+def test_pages_that_only_turn_out_to_be_none_when_they_are_read_count_as_dropped(
+    brain: BrainCommand, repository: Repository, inside: Inside, fresh: Fresh, spoilt: bytes
+) -> None:
+    repository.commit(pages(30))
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    before = ask(brain.url or "", "SELECT pages, bookmark_commit FROM gbrain.states")
+    repository.commit(dict.fromkeys(list(pages(30))[25:], "# Rewritten\n"))
+    for number, name in enumerate(list(pages(30))[:25]):
+        (repository.folder / name).write_bytes(spoilt + b"%d" % number)
+    repository.commit_all()
+    for flags in [("--dry-run",), (), ("--full",)]:
+        [row] = checked(inside.run(brain, "sync", "--all", *flags, "--json", code=1), "sync")["sources"]
+        assert (row["status"], row["error_code"]) == ("refused", "mass_delete")
+        assert f"25 of the {before[0][0]} pages" in row["error"]
+        assert ask(brain.url or "", "SELECT pages, bookmark_commit FROM gbrain.states") == before
+    inside.run(brain, "sync", "--all", "--allow-mass-delete", code=None)
+    assert fresh.differences(brain) == []
+
+
 def test_moving_a_source_by_its_path_keeps_its_folder(
     brain: BrainCommand, repository: Repository, inside: Inside
 ) -> None:

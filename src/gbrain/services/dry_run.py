@@ -20,7 +20,7 @@ from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, joined
-from gbrain.services.reconciling import Reconciliation, plan, too_much
+from gbrain.services.reconciling import Reconciliation, plan, stopped
 from gbrain.services.run import move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.sync_one import refusal_of
@@ -145,7 +145,7 @@ class _DryRun:
         with Spool() as spool:
             async with work.repository.blobs() as blobs:
                 await plan(spool, work, blobs)
-                refused = await too_much(spool, work)
+                refused = await stopped(spool, work, blobs)
                 size_bytes = spool.totals()[1]
                 carrier = Carrier(
                     pool=self._context.pool,

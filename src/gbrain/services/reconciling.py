@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from gbrain.domain.outcome import Counts
-from gbrain.domain.plan import is_mass_delete
 from gbrain.domain.source import SourceState
 from gbrain.domain.steps import Phase, Step
 from gbrain.git.blobs import BlobReader
@@ -16,9 +15,9 @@ from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.mending import mend
 from gbrain.services.planning import plan_changes, plan_whole
 from gbrain.services.selecting import rules_of
+from gbrain.services.valve import MassDelete, too_much
 from gbrain.services.writing import Carrier, carry_out, write_move
 from gbrain.spool.spool import Spool
-from gbrain.store.plan import kept
 from gbrain.store.rows import Move, Writer
 
 
@@ -44,14 +43,6 @@ class Reconciliation:
     count: Callable[[Counts], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MassDelete:
-    """The plan drops so much that it was not carried out."""
-
-    drops: int
-    pages: int
-
-
 async def reconcile(work: Reconciliation) -> MassDelete | None:
     """Bring the rows to the move's end and the bookmark with them; nothing is written where that drops too much."""
     before, after = work.state.bookmark, work.move.after
@@ -65,7 +56,7 @@ async def reconcile(work: Reconciliation) -> MassDelete | None:
     with Spool() as spool:
         async with work.repository.blobs() as blobs:
             await plan(spool, work, blobs)
-            if (refusal := await too_much(spool, work)) is not None:
+            if (refusal := await stopped(spool, work, blobs)) is not None:
                 return refusal
             items, size_bytes = spool.totals()
             await work.enter(Phase.WRITE, items)
@@ -82,13 +73,11 @@ async def reconcile(work: Reconciliation) -> MassDelete | None:
     return None
 
 
-async def too_much(spool: Spool, work: Reconciliation) -> MassDelete | None:
+async def stopped(spool: Spool, work: Reconciliation, blobs: BlobReader) -> MassDelete | None:
     """The refusal of a plan that drops most of the source, where that was not asked for."""
-    drops = 0 if work.allow_mass_delete else spool.drops()
-    if not is_mass_delete(drops, pages=drops):
+    if work.allow_mass_delete:
         return None
-    pages = (await kept(work.context.pool, work.state.source.id)).pages
-    return MassDelete(drops=drops, pages=pages) if is_mass_delete(drops, pages) else None
+    return await too_much(spool, work.context.pool, work.state.source.id, blobs)
 
 
 async def plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:

@@ -155,7 +155,7 @@ class Run:
         if state.settled and not self._options.full and not retry and state.bookmark == move.after:
             await self._acknowledge(writer)
             return SyncStatus.UP_TO_DATE
-        from gbrain.services.reconciling import MassDelete, Reconciliation, reconcile
+        from gbrain.services.reconciling import Reconciliation, reconcile
 
         refused = await reconcile(
             Reconciliation(
@@ -172,7 +172,7 @@ class Run:
                 count=self._count,
             )
         )
-        if isinstance(refused, MassDelete):
+        if refused is not None:
             return mass_delete(state.source, refused.drops, refused.pages)
         self._context.probe(source_id, Step.BOOKMARKED)
         await self._acknowledge(writer)

@@ -173,6 +173,11 @@ class Spool:
         [(drops,)] = self._read("drops")
         return int(drops)
 
+    def rewrites(self) -> int:
+        """How many pages are to be read again where they stand."""
+        [(rewrites,)] = self._read("rewrites")
+        return int(rewrites)
+
     def clearing(self, limit: int) -> Iterator[list[ToClear]]:
         """What goes first, in lists of at most `limit`."""
         key: tuple[bytes, str] = (b"", "")

@@ -133,6 +133,10 @@ SELECT count(*), coalesce(sum(CASE WHEN action = 'write' THEN size ELSE 0 END), 
 -- name: drops
 SELECT count(*) FROM item WHERE action = 'drop' OR (action = 'record' AND page_id IS NOT NULL)
 
+-- How many pages are read again, and might turn out to be none any more.
+-- name: rewrites
+SELECT count(*) FROM item WHERE action = 'write' AND page_id IS NOT NULL
+
 -- Before anything new is written: what goes, and the slugs that must be free.
 -- name: clearing
 SELECT path, action, page_id, releases, old_path FROM item
