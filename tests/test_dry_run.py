@@ -15,7 +15,8 @@ from support.documents import checked, checked_error
 from support.inside import Inside
 from support.repositories import Repository
 
-COUNTS = ("added", "modified", "renamed", "deleted", "failed", "skipped")
+COUNTS = ("added", "modified", "renamed", "deleted", "failed", "skipped", "chunks_created", "chunks_deleted")
+LONG = "".join(f"Paragraph {number} of a page that has several chunks.\n\n" for number in range(200))
 FIRST = {
     "a.md": "# A\n",
     "b.md": "# B\n\n" + "Words. " * 900,
@@ -24,6 +25,7 @@ FIRST = {
     "broken.md": "---\na: [\n---\n",
     "same/x.md": "# X\n",
     "bom.md": "\ufeff# BOM\n",
+    "long.md": "# Long\n\n" + LONG,
 }
 SECOND: dict[str, str | None] = {
     "a.md": "# A changed\n",
@@ -37,6 +39,9 @@ SECOND: dict[str, str | None] = {
     "A.md": "# Takes part in a group of slugs\n",
     # Comes out as it was: only the blob is another.
     "bom.md": "# BOM\n",
+    # Goes, and its first texts come back with another page.
+    "long.md": None,
+    "longer.md": "# Long\n\n" + LONG + "And more.\n",
 }
 
 
@@ -98,7 +103,7 @@ def test_a_dry_run_counts_what_the_sync_after_it_does(
     assert dry["sync_status"] == "dry_run"
     # Each look at a plain folder is a commit of its own.
     assert dry["to_revision"] == did["to_revision"] or kind == "plain"
-    assert dry["planned_paths_count"] == len(dry["planned_paths"]) == sum(did[name] for name in COUNTS)
+    assert dry["planned_paths_count"] == len(dry["planned_paths"]) == sum(did[name] for name in COUNTS[:6])
     kept.commit(SECOND)
     if kind == "plain":
         shutil.rmtree(tmp_path / "plain")
@@ -143,7 +148,7 @@ def test_paths_are_cut_at_a_thousand_and_counted(brain: BrainCommand, inside: In
     kept.commit({f"p{number}.md": f"# {number}\n" for number in range(1200)})
     inside.run(brain, "sources", "add", "wiki", "--path", str(kept.folder))
     dry, did = rehearsed_and_done(brain, inside, code=1)
-    assert (len(dry["planned_paths"]), dry["planned_paths_count"]) == (1000, sum(did[name] for name in COUNTS))
+    assert (len(dry["planned_paths"]), dry["planned_paths_count"]) == (1000, sum(did[name] for name in COUNTS[:6]))
 
 
 def test_a_dry_run_takes_no_lease_and_waits_for_none(brain: BrainCommand, inside: Inside, kept: Repository) -> None:
@@ -152,7 +157,7 @@ def test_a_dry_run_takes_no_lease_and_waits_for_none(brain: BrainCommand, inside
         conn.execute("UPDATE gbrain.leases SET expires_at = now() + interval '1 hour', holder_boot = 'elsewhere'")
     assert inside.run(brain, "sync", "--all", "--json").document["busy_count"] == 1
     dry = checked(inside.run(brain, "sync", "--all", "--dry-run", "--json", code=None), "sync")
-    assert (dry["busy_count"], dry["sources"][0]["added"]) == (0, 8)
+    assert (dry["busy_count"], dry["sources"][0]["added"]) == (0, 9)
 
 
 def test_on_a_home_without_a_brain_none_is_made(inside: Inside, tmp_path: Path) -> None:
@@ -166,4 +171,4 @@ def test_the_lines_of_a_dry_run_say_what_would_be(brain: BrainCommand, inside: I
     inside.run(brain, "sources", "add", "wiki", "--path", str(kept.folder))
     out = inside.run(brain, "sync", "--all", "--dry-run", code=None).out
     assert out.startswith("[wiki] would sync to ")
-    assert "8 added, 1 failed" in out
+    assert "9 added, 1 failed" in out

@@ -294,7 +294,7 @@ def test_a_tree_that_holds_a_path_twice_is_a_damaged_repository() -> None:
 
 
 def test_a_plan_that_finds_no_file_to_spill_to_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gbrain.spool.spool.CACHE_KIBIBYTES", 64)
+    monkeypatch.setattr("gbrain.spool.private.CACHE_KIBIBYTES", 64)
     with Spool() as spool, _no_more_files(), pytest.raises(DiskFull, match="folder for temporary files"):
         spool.add(Write(_entry(b"%06d" % number), None, None) for number in range(20_000))
 
@@ -305,7 +305,7 @@ def test_a_plan_that_runs_out_of_room_while_it_is_read_says_so(monkeypatch: pyte
         raise sqlite3.OperationalError("database or disk is full")
 
     with Spool() as spool:
-        monkeypatch.setattr(spool, "_db", SimpleNamespace(execute=execute, close=spool._db.close))
+        monkeypatch.setattr(spool._db, "_db", SimpleNamespace(execute=execute, close=spool._db._db.close))
         with pytest.raises(DiskFull):
             spool.touched_bases("", 10)
 

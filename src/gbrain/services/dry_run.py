@@ -19,18 +19,19 @@ from gbrain.services import writing
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
-from gbrain.services.parts import Pieces, joined
+from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.services.reconciling import Reconciliation, plan, stopped
 from gbrain.services.run import move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.sync_one import refusal_of
 from gbrain.services.troubles import mass_delete, problem_trouble, trouble_of
-from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, derived
-from gbrain.spool.spool import Spool
+from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, clear, derived
+from gbrain.spool.spool import Spool, ToClear
+from gbrain.spool.text_places import TextPlaces
 from gbrain.store import sources
 from gbrain.store.connection import Pool, answering
-from gbrain.store.plan import kept
-from gbrain.store.rehearsal import Rehearsed, rehearse
+from gbrain.store.plan import kept, stored_rows
+from gbrain.store.rehearsal import Rehearsed, places_of_texts, rehearse
 from gbrain.store.rows import Move, Writer
 
 
@@ -142,7 +143,7 @@ class _DryRun:
 
     async def _compare(self, work: Reconciliation) -> Trouble | None:
         source = work.state.source
-        with Spool() as spool:
+        with Spool() as spool, TextPlaces() as places:
             async with work.repository.blobs() as blobs:
                 await plan(spool, work, blobs)
                 refused = await stopped(spool, work, blobs)
@@ -156,28 +157,35 @@ class _DryRun:
                     report=lambda counts, items: None,
                     draw=_numbers_that_no_page_has(),
                 )
-                self._note_drops(spool)
+                for cleared in spool.clearing(BATCH_ITEMS):
+                    self._note_drops(cleared)
+                    await self._note(carrier, [clear(row) for row in cleared], places)
                 for items in batches(spool.writing(BATCH_ITEMS)):
                     read = await blobs.read([item.blob for item in items if item.action == "write"])
-                    await self._note(carrier, await derived(carrier, items, read))
+                    await self._note(carrier, await derived(carrier, items, read), places)
         if carrier.missing:
             raise writing.incomplete(carrier.missing)
         return mass_delete(source, refused.drops, refused.pages) if refused else None
 
-    def _note_drops(self, spool: Spool) -> None:
-        for cleared in spool.clearing(BATCH_ITEMS):
-            gone = [row.path for row in cleared if row.action == "drop" and row.page_id is not None]
-            for path in gone:
-                self._planned.note(path, "deleted")
-            self._counts += Counts(deleted=len(gone))
+    def _note_drops(self, cleared: list[ToClear]) -> None:
+        gone = [row.path for row in cleared if row.action == "drop" and row.page_id is not None]
+        for path in gone:
+            self._planned.note(path, "deleted")
+        self._counts += Counts(deleted=len(gone))
 
-    async def _note(self, carrier: Carrier, pieces: Pieces) -> None:
+    async def _note(self, carrier: Carrier, pieces: Pieces, places: TextPlaces) -> None:
+        """Count what writing the pieces would do, in the same transactions: a text may go with one and come back."""
         writer = carrier.writer
-        async with answering(carrier.pool) as conn:
-            found = await rehearse(conn, writer.source_id, writer.fingerprint, joined(pieces))
-        for path, action in _actions(pieces, found):
-            self._planned.note(path, action)
-            self._counts += Counts(**{action: 1})
+        for part in bounded(pieces, await stored_rows(carrier.pool, page_ids(pieces))):
+            async with answering(carrier.pool) as conn:
+                found = await rehearse(conn, writer.source_id, writer.fingerprint, joined(part))
+                new = places.unknown([*found.came, *found.went])
+                places.told(new, await places_of_texts(conn, writer.source_id, new))
+            created, deleted = places.move(found.came, found.went)
+            self._counts += Counts(chunks_created=created, chunks_deleted=deleted)
+            for path, action in _actions(part, found):
+                self._planned.note(path, action)
+                self._counts += Counts(**{action: 1})
 
     def _writer(self, source: Source) -> Writer:
         """Who would write; nothing is written by it."""
@@ -201,7 +209,7 @@ def _actions(pieces: Pieces, found: Rehearsed) -> Iterator[tuple[bytes, str]]:
             elif page.page_id in found.touched:
                 yield page.path, "modified"
         for slug in piece.slugs:
-            if slug.page_id is not None:
+            if slug.page_id is not None and not slug.release:
                 yield slug.path, "modified"
         for entry in piece.ledger:
             if (reason := found.entries.get(entry.path)) is not None:

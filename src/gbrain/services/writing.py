@@ -119,7 +119,7 @@ async def _produce(
     """Read each batch's blobs and have it derived; at most one waits, one is derived and one is written."""
     any_batch = False
     for cleared in spool.clearing(BATCH_ITEMS):
-        await pending.put(group.create_task(_ready([_clear(row) for row in cleared])))
+        await pending.put(group.create_task(_ready([clear(row) for row in cleared])))
         any_batch = True
     for items in batches(spool.writing(BATCH_ITEMS)):
         blobs = await carrier.blobs.read([item.blob for item in items if item.action == "write"])
@@ -148,7 +148,8 @@ def batches(rows: Iterable[list[ToWrite]]) -> Iterator[list[ToWrite]]:
         yield batch
 
 
-def _clear(row: ToClear) -> Batch:
+def clear(row: ToClear) -> Batch:
+    """What is written of a path that goes, or whose page lets go of its slug."""
     if row.releases:
         slug = provisional_slug(row.old_path or row.path)
         return Batch(items=0, slugs=[SlugRow(page_id=row.page_id, path=row.path, slug=slug, release=True)])

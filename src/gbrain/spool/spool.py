@@ -1,4 +1,4 @@
-"""The plan of one run in a private SQLite database that spills to a temporary file when it outgrows its cache."""
+"""The plan of one run, in a private database."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from gbrain.domain.content import Reason
 from gbrain.domain.plan import Decision, Drop, Forget, Record, StoredEntry, StoredPage, Write
 from gbrain.domain.slugs import base_of, base_slug
 from gbrain.domain.tree import TreeEntry
-from gbrain.errors import DiskFull, GbrainError
+from gbrain.errors import GbrainError
+from gbrain.spool.private import Private
 
-CACHE_KIBIBYTES = 8192
 EMPTY_BLOBS = (
     bytes.fromhex("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
     bytes.fromhex("473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"),
 )
 """The ids of nothing at all, in SHA-1 and in SHA-256 repositories."""
 
-_MAKE_SPACE = "make space there, or name a folder that can be written to as TMPDIR, then run the sync again"
 _HEAD = re.compile(r"^-- name: ([a-z_]+)\n", re.MULTILINE)
 
 
@@ -71,9 +70,7 @@ class Spool:
     """Decisions go in; pairing and slugs are settled in place; ordered pieces come out. One run owns one."""
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIBIBYTES}"):
-            self._db.execute(f"PRAGMA {pragma}")
+        self._db = Private()
         self._run("create")
         self._run("create_doubts")
         self._has_drops = False
@@ -83,7 +80,7 @@ class Spool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._db.close()
+        self._db.__exit__(kind, error, at)
 
     def add(self, decisions: Iterable[Decision]) -> None:
         """Take decisions in, in any order, each path once; raises PathTwice for a tree in which one is there twice."""
@@ -193,25 +190,13 @@ class Spool:
             key = rows[-1].path, rows[-1].action
 
     def _run(self, name: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        try:
-            return self._db.execute(_sql()[name], values)
-        except sqlite3.OperationalError as error:
-            raise _full(error) from error
+        return self._db.run(_sql()[name], values)
 
     def _read(self, name: str, values: Sequence[object] = ()) -> Iterator[Any]:
-        """The rows of a query: sorting and spilling may fail at any of them."""
-        try:
-            yield from self._db.execute(_sql()[name], values)
-        except sqlite3.OperationalError as error:
-            raise _full(error) from error
+        return self._db.read(_sql()[name], values)
 
     def _many(self, name: str, rows: Sequence[Sequence[object]]) -> None:
-        try:
-            self._db.execute("BEGIN")
-            self._db.executemany(_sql()[name], rows)
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise _full(error) from error
+        self._db.many(_sql()[name], rows)
 
 
 def _rows(decision: Decision) -> list[tuple[object, ...]]:
@@ -261,14 +246,6 @@ def _row(
         *(path, action, blob, mode, size, reason.value if reason else None),
         *(of_page[0], noted is not None, of_page[1], slug, joins, base_of(leaves) if leaves else None),
     )
-
-
-def _full(error: sqlite3.OperationalError) -> Exception:
-    if "full" in str(error) or "disk I/O" in str(error):
-        return DiskFull("no space left for the plan of this run in the folder for temporary files", hint=_MAKE_SPACE)
-    if "unable to open" in str(error):
-        return DiskFull("the plan of this run cannot be put into the folder for temporary files", hint=_MAKE_SPACE)
-    return error
 
 
 @cache

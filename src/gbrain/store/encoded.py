@@ -13,6 +13,7 @@ from gbrain.store.binary_copy import int4, text, text_array
 _PLACE = struct.Struct("!hiqiii32siiii")
 _LINK = struct.Struct("!hiqii")
 _TEXT = struct.Struct("!hi32s")
+_HASH = slice(struct.calcsize("!hiqiii"), struct.calcsize("!hiqiii32s"))
 _FIELDS_OF_PLACE, _FIELDS_OF_LINK, _FIELDS_OF_TEXT = 6, 5, 2
 
 Headings = tuple[str, ...]
@@ -61,6 +62,11 @@ def encode_place(
     """A place, from which `place_row` makes the row of `copy_chunks`."""
     row = _PLACE.pack(_FIELDS_OF_PLACE, 8, page_id, 4, ordinal, 32, text_hash, 4, first_line, 4, last_line)
     return row, headings
+
+
+def hash_of(place: Place) -> bytes:
+    """The hash of the text that stands there."""
+    return place[0][_HASH]
 
 
 def place_row(place: Place) -> bytes:

@@ -61,6 +61,16 @@ SELECT page_id, ordinal, kind, target, line FROM gbrain.links WHERE page_id = AN
 SELECT id, path, blob, slug, kind, title, front_matter, body_line
 FROM gbrain.pages WHERE source_id = %(source)s AND id = ANY(%(pages)s)
 
+-- The texts of all places that some pages have: what a dry run takes from pages that go.
+-- name: texts_of
+SELECT t.hash FROM gbrain.chunks AS c JOIN gbrain.texts AS t ON t.id = c.text_id AND t.source_id = %(source)s
+WHERE c.page_id = ANY(%(pages)s)
+
+-- In how many places some texts of the source stand.
+-- name: places_of_texts
+SELECT t.hash, count(c.text_id) FROM gbrain.texts AS t LEFT JOIN gbrain.chunks AS c ON c.text_id = t.id
+WHERE t.source_id = %(source)s AND t.hash = ANY(%(hashes)s) GROUP BY t.hash
+
 -- Which of these texts the source has already: they need not be sent.
 -- name: known_texts
 SELECT t.hash FROM gbrain.texts AS t WHERE t.source_id = %(source)s AND t.hash = ANY(%(hashes)s)
