@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,9 +11,10 @@ import pytest
 
 from gbrain.app import syncing
 from gbrain.domain.source import Source
+from gbrain.services import registry
 from support.commands import BrainCommand
 from support.databases import ask
-from support.documents import checked
+from support.documents import checked, checked_error
 from support.driven import answered, driven, wait_until_stopped
 from support.fresh import Fresh
 from support.inside import Inside
@@ -77,3 +79,26 @@ def test_a_source_put_away_before_its_lease_is_taken_is_not_written(
     [row] = checked(inside.run(brain, "sync", "--all", "--json", code=None), "sync")["sources"]
     assert row["error_code"] == code
     assert ask(brain.url or "", "SELECT pages FROM gbrain.states") == [(0,)]
+
+
+def test_settings_are_checked_against_those_that_another_process_has_given_meanwhile(
+    brain: BrainCommand, repository: Repository, inside: Inside, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = Repository.create(tmp_path / "other", {"page.md": "# Page\n"})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    looked = registry.checked
+
+    async def and_then_moved(*arguments: Any, **named: Any) -> dict[str, Any]:
+        monkeypatch.setattr(registry, "checked", looked)
+        fields = await looked(*arguments, **named)
+        with psycopg.connect(brain.url or "") as conn:
+            conn.execute(
+                "UPDATE gbrain.sources SET path = %s, settings_version = settings_version + 1",
+                (str(other.folder).encode(),),
+            )
+        return fields
+
+    monkeypatch.setattr(registry, "checked", and_then_moved)
+    error = checked_error(inside.run(brain, "sources", "set", "wiki", "--subdir", "docs", "--json", code=2), "usage")
+    assert "docs" in error["message"]
+    assert ask(brain.url or "", "SELECT subdir FROM gbrain.sources") == [(None,)]

@@ -10,7 +10,7 @@ import typer
 
 from gbrain.app.settings import SETTINGS
 from gbrain.cli.main import app
-from gbrain.domain.content import Reason
+from gbrain.domain.content import REASON_MEANINGS, Reason
 from gbrain.domain.outcome import CODE_MEANINGS, Code, status_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -102,13 +102,18 @@ def _codes() -> str:
         f"| `{code.value}` | `{status_of(code, has_bookmark=True, all_sources=True).value}` | {CODE_MEANINGS[code]} |"
         for code in Code
     )
-    reasons = "\n".join(f"| `{reason.value}` | {'skipped' if reason.skips else 'failed'} |" for reason in Reason)
+    reasons = "\n".join(
+        f"| `{reason.value}` | {'skipped' if reason.skips else 'failed'} | {REASON_MEANINGS[reason]} |"
+        for reason in Reason
+    )
     return (
         "# Codes\n\nGenerated from the program by `tools/reference.py`.\n\n## Exit codes\n\n"
         f"| code | meaning |\n|---|---|\n{exits}\n\n## Why a source's row is not `ok` (`error_code`)\n\n"
         "A failed fetch is `error` instead of `partial` while the source has no bookmark; `other_host` is `error` for\n"
         f"one source.\n\n| code | status | meaning |\n|---|---|---|\n{rows}\n\n"
-        f"## Why a path has no page (`reason`)\n\n| reason | |\n|---|---|\n{reasons}\n"
+        f"## Why a path has no page (`reason`)\n\n"
+        "What is skipped needs nobody. What has failed makes the exit code 1 until it is mended or acknowledged.\n\n"
+        f"| reason | | meaning |\n|---|---|---|\n{reasons}\n"
     )
 
 

@@ -57,6 +57,21 @@ def skips(reason: str) -> bool:
 _SKIPPED = frozenset({Reason.BINARY, Reason.LFS_POINTER, Reason.SYMLINK, Reason.SUBMODULE, Reason.SPECIAL_FILE})
 
 
+REASON_MEANINGS = {
+    Reason.BINARY: "NULs and bytes that are not UTF-8 make up 1 % of it or more.",
+    Reason.LFS_POINTER: "It only points to a file that git LFS keeps elsewhere.",
+    Reason.SYMLINK: "A symbolic link: what it points to comes in by its own path, where it is in the source.",
+    Reason.SUBMODULE: "A repository of its own, by git or in a plain folder: it can be a source of its own.",
+    Reason.SPECIAL_FILE: "A pipe, a socket or a device in a plain folder.",
+    Reason.TOO_LARGE: "Over 5,000,000 bytes (never read), or more of something than a page may have: see `detail`.",
+    Reason.FRONT_MATTER_BROKEN: "The YAML at its head cannot be read, or has a key twice.",
+    Reason.FRONT_MATTER_TOO_LARGE: "The YAML at its head has too many values, aliases followed.",
+    Reason.FRONT_MATTER_TOO_DEEP: "The YAML at its head is nested too deep.",
+    Reason.UNREADABLE: "In a plain folder, it may not be read or entered; or whatever reads it crashes.",
+}
+"""Each reason in a sentence, for the reference."""
+
+
 class Chunk(NamedTuple):
     """One stretch of a page's body. The texts of a page's chunks, put together, are its body to the character.
 

@@ -66,7 +66,7 @@ CODE_MEANINGS = {
     Code.PATH_MISSING: "The path is not there.",
     Code.OTHER_HOST: "The path belongs to another host.",
     Code.NO_COMMIT: "There is no commit to take in.",
-    Code.MASS_DELETE: "The plan would drop more than half of the source. (To come.)",
+    Code.MASS_DELETE: "The plan would drop more than half of the source, and more than 20 pages.",
     Code.LEASE_HELD: "Another process is syncing the source.",
     Code.LEASE_LOST: "The lease was lost, or the source was changed or removed meanwhile.",
     Code.TIMEOUT: "The source's time was over. (To come.)",

@@ -38,9 +38,16 @@ async def add_source(conn: Connection, source_id: str, told: Told, *, allow_priv
 
 
 async def change_source(conn: Connection, source_id: str, told: Told, *, allow_private_hosts: bool) -> SourceState:
-    """Give a source other settings: the next sync ends as if it had always had them."""
-    source = (await existing(conn, source_id)).source
-    return await _change(conn, source_id, await checked(source, told, allow_private_hosts=allow_private_hosts))
+    """Give a source other settings: the next sync ends as if it had always had them.
+
+    They are checked against the others that it has, and once more where somebody changes those meanwhile.
+    """
+    while True:
+        source = (await existing(conn, source_id)).source
+        fields = await checked(source, told, allow_private_hosts=allow_private_hosts)
+        state = await sources.change(conn, source_id, fields, seen_version=source.settings_version)
+        if state is not None:
+            return state
 
 
 async def make_default(conn: Connection, source_id: str) -> SourceState:

@@ -77,16 +77,19 @@ async def one(conn: Connection, source_id: str) -> SourceState | None:
     return _state(row) if row is not None else None
 
 
-async def change(conn: Connection, source_id: str, fields: Mapping[str, Any]) -> SourceState | None:
+async def change(
+    conn: Connection, source_id: str, fields: Mapping[str, Any], *, seen_version: int | None = None
+) -> SourceState | None:
     """Set some of the source's settings; where it stands then, or None where there is no such source.
 
-    Where a run in progress must not go on it ends as `lease_lost`.
+    None too where its settings are of another version than the one seen, if one is given. Where a run in progress must
+    not go on it ends as `lease_lost`.
     """
     async with conn.transaction():
         await conn.execute(SQL["bound_change"])
         await conn.execute(SQL["lock"], {"id": source_id})
         state = await one(conn, source_id)
-        if state is None:
+        if state is None or seen_version not in (None, state.source.settings_version):
             return None
         before, after = state.source, replace(state.source, **fields)
         if not reads_the_same(before, after):
