@@ -8,22 +8,8 @@ import typer
 
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.described import described, place
-from gbrain.cli.options import (
-    Branch,
-    Exclude,
-    Federated,
-    Id,
-    Include,
-    Interval,
-    Json,
-    MaxAge,
-    Name,
-    PathOption,
-    StrategyOption,
-    Subdir,
-    Url,
-    told,
-)
+from gbrain.cli.options import Id, Json
+from gbrain.cli.source_flags import with_settings
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.source import SourceState
 from gbrain.errors import UsageError
@@ -34,46 +20,16 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(add)
-    app.command("set")(set_)
+    app.command("add")(with_settings(add))
+    app.command("set")(with_settings(set_))
     for command in (enable, disable, federate, isolate, rename):
         app.command()(command)
 
 
-def add(
-    context: typer.Context,
-    source_id: Id,
-    path: PathOption = None,
-    url: Url = None,
-    name: Name = None,
-    branch: Branch = None,
-    subdir: Subdir = None,
-    strategy: StrategyOption = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    federated: Federated = None,
-    disabled: Annotated[bool, typer.Option("--disabled", help="Registered, and not synced until enabled.")] = False,
-    max_age: MaxAge = None,
-    interval: Interval = None,
-    as_json: Json = False,
-) -> None:
+def add(context: typer.Context, source_id: str, what: Told, as_json: bool) -> None:
     """Register a repository, by path or by URL."""
     from gbrain.services import registry
 
-    what = told(
-        path=path,
-        url=url,
-        name=name,
-        branch=branch,
-        subdir=subdir,
-        strategy=strategy,
-        include=include,
-        exclude=exclude,
-        federated=federated,
-        enabled=False if disabled else None,
-        max_age=max_age,
-        interval=interval,
-    )
     allow = settings_of(context).allow_private_hosts
     state = with_brain(
         context,
@@ -82,44 +38,13 @@ def add(
     if as_json:
         put_document({"sources": [described(state)]})
         return
+    is_on = state.source.enabled
     put(f"added {source_id}: {presentable(place(state))}")
-    put(f"next: gbrain sources enable {source_id}" if disabled else f"next: gbrain sync --source {source_id}")
+    put(f"next: gbrain sync --source {source_id}" if is_on else f"next: gbrain sources enable {source_id}")
 
 
-def set_(
-    context: typer.Context,
-    source_id: Id,
-    path: PathOption = None,
-    url: Url = None,
-    name: Name = None,
-    branch: Branch = None,
-    subdir: Subdir = None,
-    strategy: StrategyOption = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    federated: Federated = None,
-    disabled: Annotated[
-        bool | None, typer.Option("--disabled/--enabled", help="Whether it is left out of sync.")
-    ] = None,
-    max_age: MaxAge = None,
-    interval: Interval = None,
-    as_json: Json = False,
-) -> None:
+def set_(context: typer.Context, source_id: str, what: Told, as_json: bool) -> None:
     """Change a source's settings; the next sync ends as if it had always had them."""
-    what = told(
-        path=path,
-        url=url,
-        name=name,
-        branch=branch,
-        subdir=subdir,
-        strategy=strategy,
-        include=include,
-        exclude=exclude,
-        federated=federated,
-        enabled=None if disabled is None else not disabled,
-        max_age=max_age,
-        interval=interval,
-    )
     if all(getattr(what, name) is None for name in what.__dataclass_fields__):
         raise UsageError("nothing is said to be changed", hint="give a flag: gbrain sources set --help lists them")
     _change(context, source_id, what, as_json=as_json)

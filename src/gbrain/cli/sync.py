@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +22,7 @@ from gbrain.errors import CouldNotRun, UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.syncing import Synced
+    from gbrain.services.context import SyncOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -46,44 +49,28 @@ def sync(
     as_json: Json = False,
 ) -> int:
     """Bring sources up to date, side by side."""
-    from gbrain.app.syncing import run_sync
     from gbrain.services.context import SyncOptions
 
     if source is not None and all_sources:
         raise UsageError("--source and --all do not go together", hint="give one of them")
-    asked, width = positive(parallel, "--parallel"), positive(workers, "--workers")
-    settings = settings_of(context)
-    slots = positive(fetch_slots, "--fetch-slots") or settings.fetch_slots
+    asked = _Asked(
+        options=SyncOptions(
+            full=full,
+            pull=not no_pull,
+            retry_failed=retry_failed,
+            skip_failed=skip_failed,
+            allow_mass_delete=allow_mass_delete,
+            dry_run=dry_run,
+        ),
+        named=None if all_sources else settings_of(context).source if source is None else source,
+        all_sources=all_sources,
+        parallel=positive(parallel, "--parallel"),
+        workers=positive(workers, "--workers"),
+        fetch_slots=positive(fetch_slots, "--fetch-slots"),
+    )
     telling = _Telling(as_json=as_json, is_quiet=globals_of(context).quiet)
     started = time.monotonic()
-
-    async def work(brain: Brain) -> Synced:
-        return await run_sync(
-            brain,
-            SyncOptions(
-                full=full,
-                pull=not no_pull,
-                retry_failed=retry_failed,
-                skip_failed=skip_failed,
-                allow_mass_delete=allow_mass_delete,
-                dry_run=dry_run,
-            ),
-            named=None if all_sources else settings.source if source is None else source,
-            here=here(),
-            all_sources=all_sources,
-            parallel=asked,
-            workers=width,
-            fetch_slots=slots,
-            emit=telling.emit,
-        )
-
-    connections = (asked if asked is not None else min(width or DEFAULT_WRITERS, DEFAULT_WRITERS)) + 1
-    if dry_run and not brain_exists(settings):
-        synced = _nothing(source or settings.source, all_sources=all_sources)
-    else:
-        synced = with_brain(context, work, connections=connections)
-    for result in synced.results if dry_run else []:
-        telling.emit(Finished(result=result))
+    synced = _synced(context, asked, telling.emit)
     telling.check()
     if as_json:
         put_document(document(synced, timedelta(seconds=time.monotonic() - started)))
@@ -92,13 +79,57 @@ def sync(
     return exit_code(synced.results, all_sources=all_sources)
 
 
-def _nothing(named: str | None, *, all_sources: bool) -> Synced:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the flags ask for; None is what they leave to us."""
+
+    options: SyncOptions
+    named: str | None
+    all_sources: bool
+    parallel: int | None
+    workers: int | None
+    fetch_slots: int | None
+
+    @property
+    def connections(self) -> int:
+        """As many as it may write at once with, and one more."""
+        width = self.parallel or min(self.workers or DEFAULT_WRITERS, DEFAULT_WRITERS)
+        return width + 1
+
+
+def _synced(context: typer.Context, asked: _Asked, emit: Callable[[Event], None]) -> Synced:
+    from gbrain.app.syncing import run_sync
+
+    settings = settings_of(context)
+
+    async def work(brain: Brain) -> Synced:
+        return await run_sync(
+            brain,
+            asked.options,
+            named=asked.named,
+            here=here(),
+            all_sources=asked.all_sources,
+            parallel=asked.parallel,
+            workers=asked.workers,
+            fetch_slots=asked.fetch_slots or settings.fetch_slots,
+            emit=emit,
+        )
+
+    if not asked.options.dry_run:
+        return with_brain(context, work, connections=asked.connections)
+    synced = with_brain(context, work, connections=asked.connections) if brain_exists(settings) else _nothing(asked)
+    for result in synced.results:
+        emit(Finished(result=result))
+    return synced
+
+
+def _nothing(asked: _Asked) -> Synced:
     """What a dry run finds where there is no brain yet: it makes none."""
     from gbrain.app.syncing import Synced
     from gbrain.services.resolving import resolve
 
-    if not all_sources:
-        resolve([], named=named, here=here())
+    if not asked.all_sources:
+        resolve([], named=asked.named, here=here())
     return Synced(parallel=1, connections_peak=0, results=[])
 
 
