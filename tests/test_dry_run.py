@@ -172,3 +172,15 @@ def test_the_lines_of_a_dry_run_say_what_would_be(brain: BrainCommand, inside: I
     out = inside.run(brain, "sync", "--all", "--dry-run", code=None).out
     assert out.startswith("[wiki] would sync to ")
     assert "9 added, 1 failed" in out
+
+
+def test_a_checkout_whose_fetch_fails_is_told_as_the_sync_after_it_tells_it(
+    brain: BrainCommand, inside: Inside, kept: Repository, tmp_path: Path
+) -> None:
+    kept.git("clone", "-q", str(kept.folder), str(tmp_path / "checkout"))
+    kept.git("-C", str(tmp_path / "checkout"), "remote", "set-url", "origin", "git://127.0.0.1:1/x")
+    brain.home.mkdir(exist_ok=True)
+    (brain.home / "config.toml").write_text("allow_private_hosts = true\n")
+    inside.run(brain, "sources", "add", "wiki", "--path", str(tmp_path / "checkout"))
+    dry, did = rehearsed_and_done(brain, inside, code=1)
+    assert (did["status"], did["error_code"], dry["to_revision"]) == ("partial", "fetch_failed", did["to_revision"])

@@ -367,3 +367,51 @@ def test_a_folder_that_may_not_be_entered_is_a_failure_of_its_own_unless_it_held
     monkeypatch.setattr(folder_walk, "_listed", refusing(folder_walk._listed, b"lost+found"))
     with pytest.raises(PermissionError):
         look()
+
+
+def snapshots(brain: BrainCommand) -> Path:
+    return brain.home / "folders" / "vault.git"
+
+
+@pytest.mark.parametrize("spoilt", ["seen.sqlite", "objects", "HEAD"])
+def test_what_is_kept_of_a_folder_is_made_anew_where_it_is_damaged(
+    brain: BrainCommand, inside: Inside, vault: Path, spoilt: str
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    (vault / "note.md").write_text("# Changed\n")
+    place = snapshots(brain) / spoilt
+    if place.is_dir():
+        shutil.rmtree(place)
+        (place / "info").mkdir(parents=True)
+    else:
+        place.write_bytes(b"noise" * 1000)
+    [row] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    assert row["modified"] == 1
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def test_what_no_snapshot_holds_is_let_go_of_and_a_folder_that_comes_back_is_read_again(
+    brain: BrainCommand, inside: Inside, vault: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("gbrain.git.folder._MOST_PACKS", -1)
+    os.utime(vault / "deep" / "er" / "ä.txt", ns=(0, 0))
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    lost = subprocess.run(
+        ["git", "hash-object", vault / "deep" / "er" / "ä.txt"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (vault / "deep").rename(tmp_path / "away")
+    for number in range(3):
+        assert holds(brain, lost) == (number < 2)
+        (vault / "note.md").write_text(f"# Changed {number}\n")
+        inside.run(brain, "sync", "--all")
+    (tmp_path / "away").rename(vault / "deep")
+    [row] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    assert (row["added"], holds(brain, lost)) == (1, True)
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "vault").out
+
+
+def holds(brain: BrainCommand, blob: str) -> bool:
+    command = ["git", f"--git-dir={snapshots(brain)}", "cat-file", "-e", blob]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

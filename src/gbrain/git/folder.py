@@ -16,11 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from gbrain import logs
 from gbrain.domain.tree import Revision
 from gbrain.git import refusals
 from gbrain.git.environment import environment
 from gbrain.git.failures import check_room
-from gbrain.git.folder_child import REF
+from gbrain.git.folder_refs import MEMORY, REF
 from gbrain.git.lock import LockStuck, held
 from gbrain.git.problems import Problem
 from gbrain.git.process import DEADLINE_S, GitError, child, failed, run, said
@@ -30,6 +31,9 @@ FOLDERS = "folders"
 """Where in the home the snapshots lie."""
 
 _PATIENCE = timedelta(minutes=5)
+_MOST_PACKS = 50
+_MOST_LOOSE_OF_256TH = 27
+"""Of the objects whose ids begin with 17: about 7,000 in all, at which git packs them too."""
 _FORGET_WITHIN_S = 20.0
 _PROGRAM = (sys.executable, "-P", "-m", "gbrain.git.folder_child")
 
@@ -44,20 +48,25 @@ def borrowing(kept: Repository, folders: Path) -> Repository:
     return Repository(place=folders / kept.place.name, is_ours=True, alternates=(kept.place / "objects",))
 
 
-async def snapshot(repository: Repository, folder: Path, *, home: Path) -> Revision | Problem:
+async def snapshot(repository: Repository, folder: Path, *, home: Path, anew: bool = False) -> Revision | Problem:
     """The folder as it is now; the last snapshot where nothing has changed. The home is left out where it lies inside.
 
-    A look in which nothing moves for DEADLINE_S is given up: GitError is raised then, and where git cannot store.
+    What earlier looks stored is let go of where it is damaged, or `anew` says that it is. A look in which nothing moves
+    for DEADLINE_S is given up: GitError is raised then, and where git cannot store.
     """
     repository.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with held(repository.place.with_suffix(".lock"), patience=_PATIENCE):
-        if not (repository.place / "HEAD").exists():
+        if anew or not (repository.place / "HEAD").exists():
             await _make(repository)
-        (repository.place / f"{REF}.lock").unlink(missing_ok=True)  # of one that was killed: the lock is ours
         answer = await _look(repository, folder, home)
+        if answer.get("trouble") == "damaged":
+            logs.warning("a snapshot is made anew", folder=str(folder), because=answer["why"])
+            await _make(repository)
+            answer = await _look(repository, folder, home)
         if (trouble := answer.get("trouble")) is not None:
             return refusals.no_snapshot(folder, trouble, answer["path"], answer.get("why", ""))
         revision = await repository.revision(REF)
+        await _repack(repository)
     if revision is None:
         raise failed(("fast-import",), "the snapshot is not there")
     return revision
@@ -96,14 +105,35 @@ async def _make(repository: Repository) -> None:
         check_room(completed.stderr)
         raise failed(arguments, completed.stderr)
     for lent in repository.alternates:
-        # What is known of the folder's files need not be read again.
-        with contextlib.suppress(FileNotFoundError):
-            await asyncio.to_thread(shutil.copyfile, lent.parent / "seen.sqlite", aside / "seen.sqlite")
+        await asyncio.to_thread(_remember, lent.parent / MEMORY, aside / MEMORY)
     aside.rename(repository.place)
+
+
+def _remember(kept: Path, copy: Path) -> None:
+    """What is known of the folder's files need not be read again, where it can be copied: a look may be writing it."""
+    import sqlite3  # for dry runs alone
+
+    with contextlib.suppress(sqlite3.Error), contextlib.ExitStack() as stack:
+        source, target = sqlite3.connect(f"{kept.as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
+        stack.callback(source.close)
+        stack.callback(target.close)
+        source.backup(target)
+
+
+async def _repack(repository: Repository) -> None:
+    """Let go of what no snapshot holds any more, once there is much; a repository where that fails is only larger."""
+    objects = repository.place / "objects"
+    packs, loose = len([*(objects / "pack").glob("*.pack")]), len([*(objects / "17").glob("*")])
+    if repository.alternates or (packs <= _MOST_PACKS and loose <= _MOST_LOOSE_OF_256TH):
+        return
+    with contextlib.suppress(GitError):
+        await repository.git("repack", "-a", "-d", "-l", "-q")
+        await repository.git("prune", "--expire=now")
 
 
 async def _look(repository: Repository, folder: Path, home: Path) -> dict[str, Any]:
     """The child's answer, for as long as it gives signs of life."""
+    (repository.place / f"{REF}.lock").unlink(missing_ok=True)  # of one that was killed: the lock is ours
     lent = [str(objects) for objects in repository.alternates]
     words = (str(repository.place), str(folder), str(home), *lent)
     async with child(words, env=environment(), program=_PROGRAM) as process:
@@ -124,9 +154,12 @@ async def _look(repository: Repository, folder: Path, home: Path) -> dict[str, A
     try:
         answer: dict[str, Any] = json.loads(lines[-1])
     except ValueError:
-        check_room(said(complaint))
+        answer = {"trouble": "broke off"}
+    if answer.get("trouble") in ("damaged", "broke off"):
+        check_room(said(complaint) + answer.get("why", ""))
+    if answer.get("trouble") == "broke off":
         raise GitError(
             f"the look at {folder} broke off: {said(complaint).strip().rpartition(chr(10))[2]}",
             hint="sync again; run with -v where that does not help",
-        ) from None
+        )
     return answer

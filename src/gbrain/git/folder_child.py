@@ -9,10 +9,12 @@ over a file that changes. It prints a dot now and then, and one line of JSON at 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -26,13 +28,13 @@ from gbrain.domain.plan import MAX_BLOB_BYTES
 from gbrain.domain.tree import SPECIAL_FILE, UNREADABLE_FILE
 from gbrain.git.environment import FLAGS, environment
 from gbrain.git.folder_files import Vanished, link_of, read, state_of
+from gbrain.git.folder_refs import MEMORY, REF, REF_BEFORE
 from gbrain.git.folder_walk import NoFolder, Shut, walk
-
-REF = "refs/gbrain/snapshot"
-"""Where the last snapshot is kept."""
 
 _NESTED = "1" * 40
 _LARGE = bytes(MAX_BLOB_BYTES + 1)
+_LARGE_NAME = b"\0large"
+"""Under which it is remembered whether that stand-in is stored: no path has a NUL."""
 _DOT_S = 1.0
 
 
@@ -51,9 +53,15 @@ def main() -> None:
         answer = {"commit": Snapshot(place, lent).take(folder, home)}
     except NoFolder as error:
         answer = {"trouble": error.args[0], "path": os.fsdecode(error.args[1])}
+    except (Damaged, sqlite3.DatabaseError) as error:
+        answer = {"trouble": "damaged", "path": os.fsdecode(place), "why": str(error)}
     except OSError as error:
         answer = {"trouble": "unreadable", "path": os.fsdecode(error.filename or folder), "why": error.strerror or ""}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
+
+
+class Damaged(Exception):
+    """What earlier looks stored cannot be built upon."""
 
 
 class Snapshot:
@@ -62,9 +70,7 @@ class Snapshot:
     def __init__(self, place: bytes, lent: list[bytes]) -> None:
         self._place = place
         self._env = environment(alternates=[Path(os.fsdecode(objects)) for objects in lent])
-        import sqlite3  # only the child needs it, and every command imports this module's neighbour
-
-        self._seen = sqlite3.connect(os.path.join(os.fsdecode(place), "seen.sqlite"), isolation_level=None)
+        self._seen = sqlite3.connect(os.path.join(os.fsdecode(place), MEMORY), isolation_level=None)
         self._seen.execute("PRAGMA synchronous = OFF")
         self._seen.execute(
             "CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, state TEXT, blob TEXT) WITHOUT ROWID"
@@ -84,7 +90,8 @@ class Snapshot:
             self._end_import()
             commit = last
         else:
-            commit = self._commit(entries)
+            commit = self._commit(entries, last)
+            self._forget_absent(entries)
             self._remember(b"", digest.hexdigest(), commit)
         self._seen.execute("COMMIT")
         return commit
@@ -107,7 +114,7 @@ class Snapshot:
         if not stat.S_ISREG(status.st_mode):
             return Entry(path, "160000", SPECIAL_FILE.hex())
         if status.st_size > MAX_BLOB_BYTES:
-            return Entry(path, "100644", self._once(b"\0large", _LARGE))
+            return Entry(path, "100644", self._once(_LARGE_NAME, _LARGE))
         mode = "100755" if status.st_mode & 0o100 else "100644"
         if self._state(path) == state_of(status):
             return Entry(path, mode, self._blob(path))
@@ -148,9 +155,20 @@ class Snapshot:
         self._tell(b"blob\ndata %d\n%s\n" % (len(content), content))
         return hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
 
-    def _commit(self, entries: list[Entry]) -> str:
+    def _forget_absent(self, entries: list[Entry]) -> None:
+        """What is in no snapshot may be pruned: a file that comes back as it was is read again."""
+        self._seen.execute("CREATE TEMP TABLE present (path BLOB PRIMARY KEY, blob TEXT) WITHOUT ROWID")
+        self._seen.executemany("INSERT INTO present VALUES (?, ?)", [(entry.path, entry.blob) for entry in entries])
+        self._seen.execute(
+            "DELETE FROM seen WHERE path <> ? AND path NOT IN (SELECT path FROM present)", (_LARGE_NAME,)
+        )
+        self._seen.execute("DELETE FROM seen WHERE path = ? AND blob NOT IN (SELECT blob FROM present)", (_LARGE_NAME,))
+
+    def _commit(self, entries: list[Entry], last: str | None) -> str:
         seconds = int(time.time())
         head = f"commit {REF}\ncommitter gbrain <gbrain@localhost> {seconds} +0000\ndata 8\nsnapshot\ndeleteall\n"
+        if last is not None:
+            self._tell(f"reset {REF_BEFORE}\nfrom {last}\n\n".encode())
         # Without a parent: what was there before is nobody's business.
         self._tell(f"reset {REF}\n\n".encode() + head.encode())
         for entry in entries:
@@ -159,7 +177,7 @@ class Snapshot:
         self._end_import()
         last = self._last()
         if last is None:
-            raise OSError(0, "git stored no snapshot", os.fsdecode(self._place))
+            raise Damaged("git stored no snapshot")
         return last
 
     def _tell(self, words: bytes) -> None:
@@ -168,17 +186,21 @@ class Snapshot:
         stdin = self._importer.stdin
         if stdin is None:
             raise RuntimeError("git was started without a pipe")
-        stdin.write(words)
+        try:
+            stdin.write(words)
+        except BrokenPipeError:
+            raise Damaged("git fast-import broke off") from None
         self._dot()
 
     def _end_import(self) -> None:
         importer, self._importer = self._importer, None
         if importer is None or importer.stdin is None:
             return
-        importer.stdin.write(b"done\n")
-        importer.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            importer.stdin.write(b"done\n")
+            importer.stdin.close()
         if importer.wait() != 0:
-            raise OSError(0, f"git fast-import ended with status {importer.returncode}", os.fsdecode(self._place))
+            raise Damaged(f"git fast-import ended with status {importer.returncode}")
 
     def _last(self) -> str | None:
         asked = self._git("rev-parse", "-q", "--verify", f"{REF}^{{commit}}", stdout=subprocess.PIPE)

@@ -54,6 +54,9 @@ def no_snapshot(folder: Path, trouble: str, path: str, why: str) -> Problem:
             return _problem(
                 "path_missing", f"{shown} lies in the home of gbrain", "name a folder outside of it, or move the home"
             )
+        case "damaged":
+            what = f"what is kept of {_shown(folder)} in the home is damaged, and cannot be made anew: {visible(why)}"
+            return _problem("not_a_repository", what, "check the disk that the home lies on")
         case _:
             what = f"{shown} cannot be read: {visible(why)}"
             return _problem("path_missing", what, "check its permissions and its disk")

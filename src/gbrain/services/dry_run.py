@@ -79,11 +79,12 @@ class _DryRun:
             let_through(error)
             trouble = trouble_of(error, source.id, self._context.ran_out_of_room)
         bookmark = state.bookmark if state else None
+        has_bookmark = bookmark is not None or self._revision is not None
         code = trouble.code if trouble else None
         return Result(
             source_id=source.id,
             name=source.name,
-            status=status_of(code, has_bookmark=bookmark is not None, all_sources=self._all_sources),
+            status=status_of(code, has_bookmark=has_bookmark, all_sources=self._all_sources),
             sync_status=SyncStatus.DRY_RUN if self._revision is not None else None,
             trouble=trouble,
             from_revision=bookmark.commit if bookmark else None,
