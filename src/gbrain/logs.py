@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 
 @dataclass(slots=True)
@@ -16,6 +16,8 @@ class _Configuration:
     level: int = logging.WARNING
     as_json: bool = False
     logger: Any = None
+    stream: TextIO | None = None
+    """The standard error that the logger writes to."""
 
 
 _configuration = _Configuration()
@@ -55,7 +57,8 @@ def _take_over(library: str) -> None:
 
 
 def _logger() -> Any:
-    if _configuration.logger is None:
+    if _configuration.logger is None or _configuration.stream is not sys.stderr:
+        _configuration.stream = sys.stderr
         _configuration.logger = _structured(as_json=_configuration.as_json)
     return _configuration.logger
 

@@ -90,6 +90,7 @@ class Ask:
         branch: str | None = None,
         stall: float = 20.0,
         allow_private_hosts: bool = True,
+        anew: bool = False,
     ) -> Acquired | Problem:
         location = PathLocation(path=where) if isinstance(where, Path) else UrlLocation(url=where)
         return await acquire(
@@ -101,6 +102,7 @@ class Ask:
             fetch_stall=timedelta(seconds=stall),
             allow_private_hosts=allow_private_hosts,
             report=self.reports.append,
+            anew=anew,
         )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gbrain.git.acquired import Acquired, Fetched, FetchProblem, NotAsked
-from gbrain.git.mirror import discard, mirror_of
+from gbrain.git.mirror import mirror_of
 from gbrain.git.problems import Problem
 
 SYNC = """
@@ -280,11 +280,22 @@ async def test_leavings_of_a_killed_init_are_in_nobodys_way(origin, ask):
     assert isinstance((await ask(str(origin.path))).fetch, Fetched)
 
 
-async def test_a_discarded_mirror_comes_back_with_the_next_fetch(origin, ask):
+async def test_a_mirror_that_is_damaged_where_no_fetch_looks_is_made_anew_where_that_is_asked_for(origin, ask):
     acquired = await ask(str(origin.path))
-    await discard(acquired.repository)
-    assert not acquired.repository.place.exists()
-    assert (await ask(str(origin.path))).revision == acquired.revision
+    damaged = origin.git("ls-tree", "-r", "HEAD").split()[2]
+    for path in (acquired.repository.place / "objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    again = await ask(str(origin.path), anew=True)
+    async with again.repository.blobs() as blobs:
+        assert await blobs.read([bytes.fromhex(damaged)]) != [None]
+
+
+async def test_a_mirror_is_kept_where_making_it_anew_fails(origin, ask):
+    acquired = await ask(str(origin.path))
+    origin.path.rename(origin.path.with_suffix(".away"))
+    again = await ask(str(origin.path), anew=True)
+    assert (type(again.fetch), again.revision) == (FetchProblem, acquired.revision)
 
 
 async def test_loopback_and_private_hosts_are_refused_unless_allowed(remote, ask):

@@ -36,6 +36,7 @@ class _Terms:
     allow_private_hosts: bool
     report: Callable[[FetchProgress], None]
     lent: Path | None
+    anew: bool
 
     @property
     def read_from(self) -> Path:
@@ -56,13 +57,15 @@ async def acquire(
     subdir: bytes | None = None,
     look: bool = True,
     lent: Path | None = None,
+    anew: bool = False,
 ) -> Acquired | Problem:
     """What is wanted of a source now; a `Problem` where there is nothing to read.
 
     `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one, and
     `subdir` the folder whose tree is given instead of the whole. A fetch is given up when nothing of it has moved for
     `fetch_stall`. `look` False takes a plain folder as it was when it was last looked at. `lent` is a folder of mirrors
-    that stays as it is: `mirrors` is a temporary one then, and borrows from it. Raises `CouldNotRun` without
+    that stays as it is: `mirrors` is a temporary one then, and borrows from it. `anew` has what we keep of the remote,
+    or of a plain folder, made anew, because it turned out damaged. Raises `CouldNotRun` without
     a usable git, `DiskFull`, and `GitError` where git fails in a way that has no name.
     """
     await git_version()
@@ -74,6 +77,7 @@ async def acquire(
         allow_private_hosts=allow_private_hosts,
         report=report,
         lent=_absolute(lent) if lent is not None else None,
+        anew=anew,
     )
     match location:
         case UrlLocation(url=url):
@@ -100,7 +104,7 @@ async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Pro
     home = terms.read_from.parent
     kept = snapshots_of(home / FOLDERS, terms.source_id)
     repository = kept if terms.lent is None else borrowing(kept, terms.mirrors.parent / FOLDERS)
-    revision = await snapshot(repository, path, home=home) if look else await last_snapshot(kept)
+    revision = await snapshot(repository, path, home=home, anew=terms.anew) if look else await last_snapshot(kept)
     if isinstance(revision, Problem):
         return revision
     if revision is None:
@@ -189,7 +193,7 @@ async def _news(
         stall=terms.fetch_stall,
         on_progress=terms.report,
     )
-    problem = await update(mirror, request, object_format=object_format)
+    problem = await update(mirror, request, object_format=object_format, anew=terms.anew)
     return Fetched() if problem is None else FetchProblem(problem=problem)
 
 

@@ -41,3 +41,8 @@ class Acquired:
     repository: Repository
     revision: Revision
     fetch: FetchOutcome
+
+    @property
+    def can_be_made_anew(self) -> bool:
+        """Whether it is a copy of ours, of something that can be asked now."""
+        return self.repository.is_ours and not isinstance(self.fetch, NotAsked | FetchProblem)

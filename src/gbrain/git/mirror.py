@@ -64,13 +64,18 @@ def ref_of(source_id: str, wanted: str) -> str:
     return f"refs/gbrain/{source_id}/{hashlib.sha256(os.fsencode(wanted)).hexdigest()[:16]}"
 
 
-async def update(mirror: Mirror, request: Request, *, object_format: str = "sha1") -> Problem | None:
-    """Fetches into the mirror, made first where it is missing. None where it worked."""
+async def update(
+    mirror: Mirror, request: Request, *, object_format: str = "sha1", anew: bool = False
+) -> Problem | None:
+    """Fetches into the mirror, made first where it is missing. None where it worked.
+
+    `anew` has another one made aside, which takes the place of this one once it is whole.
+    """
     mirror.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         async with held(mirror.lock, patience=3 * request.stall) as lock:
             request = replace(request, on_movement=lock.touch)
-            return await _updated(mirror, request, object_format)
+            return await _updated(mirror, request, object_format, anew=anew)
     except LockStuck:
         seconds = 3 * request.stall.total_seconds()
         return Problem(
@@ -80,22 +85,13 @@ async def update(mirror: Mirror, request: Request, *, object_format: str = "sha1
         )
 
 
-async def discard(repository: Repository) -> None:
-    """Removes a mirror that turned out damaged while it was read: the next fetch makes it anew."""
-    if not repository.is_ours:
-        return
-    mirror = Mirror(folder=repository.place)
-    async with held(mirror.lock, patience=timedelta(minutes=5)):
-        await _remove(mirror.folder)
-
-
-async def _updated(mirror: Mirror, request: Request, object_format: str) -> Problem | None:
+async def _updated(mirror: Mirror, request: Request, object_format: str, *, anew: bool) -> Problem | None:
     if not mirror.exists:
         await _make(mirror.folder, object_format)
     _tidy(mirror.folder)
     before = State(mirror.folder, request.ref)
-    ended = await fetch(mirror.folder, request)
-    if isinstance(ended, Ended) and ended.returncode != 0:
+    ended = await (_anew(mirror.folder, request, object_format) if anew else fetch(mirror.folder, request))
+    if isinstance(ended, Ended) and ended.returncode != 0 and not anew:
         other = other_format(ended.stderr)
         if other is not None or is_broken(ended.stderr):
             ended = await _anew(mirror.folder, request, other or object_format)

@@ -28,6 +28,10 @@ class GitError(GbrainError):
     code: ClassVar[str] = "not_a_repository"
 
 
+class RepositoryDamaged(GitError):
+    """What should be in the repository is missing or cannot be read: no matter of time, or of the disk's patience."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
     """What a child that ended left: its code, its output, and what it said (as text, one language, untrusted)."""
@@ -72,9 +76,9 @@ def said(stderr: bytes) -> str:
     return stderr.decode("utf-8", "surrogateescape")
 
 
-def failed(arguments: Sequence[str], stderr: str) -> GitError:
+def failed(arguments: Sequence[str], stderr: str) -> RepositoryDamaged:
     """The exception for a child that ended badly, with git's own first complaint."""
-    return GitError(
+    return RepositoryDamaged(
         f"git {_subcommand(arguments)} failed: {complaint(stderr)}", hint="run `git fsck` in the repository"
     )
 

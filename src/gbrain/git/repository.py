@@ -16,7 +16,7 @@ from gbrain.domain.tree import Revision, TreeChange, TreeEntry
 from gbrain.git import parse
 from gbrain.git.blobs import BlobReader
 from gbrain.git.environment import environment
-from gbrain.git.process import DEADLINE_S, Completed, GitError, child, failed, run, said, stopped_answering
+from gbrain.git.process import DEADLINE_S, Completed, RepositoryDamaged, child, failed, run, said, stopped_answering
 
 LIST_LENGTH = 5_000
 """About how many entries stream at a time."""
@@ -146,7 +146,7 @@ async def _check_end(process: Process, arguments: Sequence[str]) -> None:
 def _last_in_order(last: bytes, entries: Sequence[bytes], tree: str) -> bytes:
     paths = [last, *entries]
     if not all(map(operator.lt, paths, paths[1:])):
-        raise GitError(f"tree {tree} has entries out of order", hint="run `git fsck` in the repository")
+        raise RepositoryDamaged(f"tree {tree} has entries out of order", hint="run `git fsck` in the repository")
     return paths[-1]
 
 

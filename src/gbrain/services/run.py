@@ -17,6 +17,7 @@ from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.git.acquire import acquire
 from gbrain.git.acquired import Acquired, FetchProblem, NotAsked
 from gbrain.git.problems import Problem
+from gbrain.git.process import RepositoryDamaged
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.selecting import fingerprint_of
@@ -110,12 +111,18 @@ class Run:
             logs.debug("a run failed", source=state.source.id, exc_info=True)
             return trouble_of(error, state.source.id, self._context.ran_out_of_room)
 
-    async def _work(self, state: SourceState) -> _Brought | Trouble:
-        acquired = await self._acquire(state.source)
+    async def _work(self, state: SourceState, *, anew: bool = False) -> _Brought | Trouble:
+        acquired = await self._acquire(state.source, anew=anew)
         if isinstance(acquired, Problem):
             return problem_trouble(acquired)
-        async with self._slots.write:
-            status = await self._reconcile(state, acquired)
+        try:
+            async with self._slots.write:
+                status = await self._reconcile(state, acquired)
+        except (RepositoryDamaged, BaseExceptionGroup) as error:
+            if anew or not acquired.can_be_made_anew or not _is_damage(error):
+                raise
+            logs.warning("what was fetched is damaged, and is fetched anew", source=state.source.id, because=str(error))
+            return await self._work(state, anew=True)
         if isinstance(status, Trouble):
             return status
         fetch = acquired.fetch
@@ -126,7 +133,7 @@ class Run:
             fresh=not isinstance(fetch, FetchProblem | NotAsked),
         )
 
-    async def _acquire(self, source: Source) -> Acquired | Problem:
+    async def _acquire(self, source: Source, *, anew: bool) -> Acquired | Problem:
         self._context.emit(PhaseEntered(source_id=source.id, phase=Phase.FETCH))
         async with self._slots.fetch:
             acquired = await acquire(
@@ -139,6 +146,7 @@ class Run:
                 fetch_stall=self._context.fetch_stall,
                 allow_private_hosts=self._context.allow_private_hosts,
                 report=lambda progress: None,
+                anew=anew,
             )
         self._context.probe(source.id, Step.FETCHED)
         if not isinstance(acquired, Problem):
@@ -231,6 +239,13 @@ class Run:
             to_revision=after,
             counts=self._counts,
         )
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether nothing but damage of the repository ended the work."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_damage, error.exceptions))
+    return isinstance(error, RepositoryDamaged)
 
 
 def move_to(state: SourceState, acquired: Acquired) -> Move:

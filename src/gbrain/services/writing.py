@@ -14,7 +14,7 @@ from gbrain.domain.outcome import Counts
 from gbrain.domain.paths import display
 from gbrain.domain.slugs import provisional_slug
 from gbrain.git.blobs import BlobReader
-from gbrain.git.process import GitError
+from gbrain.git.process import RepositoryDamaged
 from gbrain.services.deriving import Derivers
 from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.spool.spool import Spool, ToClear, ToWrite
@@ -55,8 +55,8 @@ class Carrier:
 async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> None:
     """Write all batches, the bookmark with the last one.
 
-    Paths whose blobs the repository lacks are left as they are, all others are brought in; then GitError is raised and
-    the bookmark stays: the next run tries again.
+    Paths whose blobs the repository lacks are left as they are, all others are brought in; then RepositoryDamaged is
+    raised and the bookmark stays: the next run tries again.
     """
     async with asyncio.TaskGroup() as group:
         pending: asyncio.Queue[asyncio.Task[Pieces] | None] = asyncio.Queue(maxsize=1)
@@ -200,10 +200,10 @@ def _refused(item: ToWrite, reason: Reason, detail: str) -> Batch:
     return Batch(items=1, removed=removed, ledger=[_entry(item, reason, detail)])
 
 
-def incomplete(missing: list[bytes]) -> GitError:
+def incomplete(missing: list[bytes]) -> RepositoryDamaged:
     """The error of a repository that lacks the contents of these paths."""
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return GitError(
+    return RepositoryDamaged(
         f"the repository lacks the contents of {display(missing[0])}{more}: it is damaged or a partial clone",
         hint="see what git says: git fsck; fetch what a partial clone lacks: git fetch --refetch --no-filter",
     )
