@@ -25,7 +25,7 @@ EMPTY_BLOBS = (
 )
 """The ids of nothing at all, in SHA-1 and in SHA-256 repositories."""
 
-_HEAD = re.compile(r"^-- name: ([a-z_]+)\n", re.MULTILINE)
+_HEAD = re.compile(r"(?:^--.*\n)*^-- name: ([a-z_]+)\n", re.MULTILINE)
 
 
 class PathTwice(GbrainError):

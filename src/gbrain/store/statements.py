@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-_HEAD = re.compile(r"^-- name: ([a-z_]+)\n", re.MULTILINE)
+_HEAD = re.compile(r"(?:^--.*\n)*^-- name: ([a-z_]+)\n", re.MULTILINE)
 
 
 @cache
