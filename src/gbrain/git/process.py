@@ -78,6 +78,11 @@ def said(stderr: bytes) -> str:
 
 def failed(arguments: Sequence[str], stderr: str) -> RepositoryDamaged:
     """The exception for a child that ended badly, with git's own first complaint."""
+    if "promisor remote" in stderr:
+        return RepositoryDamaged(
+            f"the repository is a partial clone that lacks what it should hold: {complaint(stderr)}",
+            hint="fetch what it lacks: git fetch --refetch --no-filter",
+        )
     return RepositoryDamaged(
         f"git {_subcommand(arguments)} failed: {complaint(stderr)}", hint="run `git fsck` in the repository"
     )
