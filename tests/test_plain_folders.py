@@ -21,6 +21,7 @@ from support.databases import ask
 from support.documents import checked, checked_error
 from support.fresh import Fresh
 from support.inside import Inside
+from support.remembered import settle
 from support.repositories import Repository
 
 
@@ -328,17 +329,17 @@ def look(vault: Path, tmp_path: Path) -> Callable[[], str]:
     subprocess.run(["git", "init", "-q", "--bare", place], check=True)
 
     def looked() -> str:
-        commit = folder_child.Snapshot(os.fsencode(place), []).take(os.fsencode(vault), os.fsencode(tmp_path / "home"))
+        commit = folder_child.Look(os.fsencode(place), []).take(os.fsencode(vault), os.fsencode(tmp_path / "home"))
         return subprocess.run(["git", "-C", place, "ls-tree", "-r", commit], capture_output=True, text=True).stdout
 
     return looked
 
 
-def refusing(taken: Callable[[bytes], Any], name: bytes) -> Callable[[bytes], Any]:
-    def refuse(path: bytes) -> Any:
-        if os.path.basename(path.rstrip(b"/")) == name:
-            raise PermissionError(13, "Permission denied", path)
-        return taken(path)
+def refusing(taken: Callable[..., Any], name: bytes) -> Callable[..., Any]:
+    def refuse(*arguments: Any) -> Any:
+        if any(isinstance(each, bytes) and each.rstrip(b"/") == name for each in arguments):
+            raise PermissionError(13, "Permission denied", name)
+        return taken(*arguments)
 
     return refuse
 
@@ -347,7 +348,7 @@ def test_a_file_that_may_not_be_read_is_a_failure_of_its_own(
     vault: Path, look: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (vault / "secret.md").write_text("# Secret\n")
-    monkeypatch.setattr(folder_child, "read", refusing(folder_child.read, b"secret.md"))
+    monkeypatch.setattr(folder_child, "read_file", refusing(folder_child.read_file, b"secret.md"))
     listed = look()
     assert f"160000 commit {UNREADABLE_FILE.hex()}\tsecret.md" in listed
     assert "note.md" in listed
@@ -359,12 +360,12 @@ def test_a_folder_that_may_not_be_entered_is_a_failure_of_its_own_unless_it_held
     (vault / "lost+found").mkdir()
     (vault / "lost+found" / "x.md").write_text("# X\n")
     with monkeypatch.context() as shut:
-        shut.setattr(folder_walk, "_listed", refusing(folder_walk._listed, b"lost+found"))
+        shut.setattr(folder_walk, "_opened", refusing(folder_walk._opened, b"lost+found"))
         listed = look()
         assert f"160000 commit {UNREADABLE_FILE.hex()}\tlost+found\n" in listed
         assert "note.md" in listed
     assert "lost+found/x.md" in look()
-    monkeypatch.setattr(folder_walk, "_listed", refusing(folder_walk._listed, b"lost+found"))
+    monkeypatch.setattr(folder_walk, "_opened", refusing(folder_walk._opened, b"lost+found"))
     with pytest.raises(PermissionError):
         look()
 
@@ -395,12 +396,12 @@ def test_what_no_snapshot_holds_is_let_go_of_and_a_folder_that_comes_back_is_rea
     brain: BrainCommand, inside: Inside, vault: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("gbrain.git.folder._MOST_PACKS", -1)
-    os.utime(vault / "deep" / "er" / "ä.txt", ns=(0, 0))
     inside.run(brain, "sources", "add", "vault", "--path", str(vault))
     inside.run(brain, "sync", "--all")
     lost = subprocess.run(
         ["git", "hash-object", vault / "deep" / "er" / "ä.txt"], capture_output=True, text=True, check=True
     ).stdout.strip()
+    settle(snapshots(brain), vault)
     (vault / "deep").rename(tmp_path / "away")
     for number in range(3):
         assert holds(brain, lost) == (number < 2)

@@ -21,7 +21,7 @@ from gbrain.domain.tree import Revision
 from gbrain.git import refusals
 from gbrain.git.environment import environment
 from gbrain.git.failures import check_room
-from gbrain.git.folder_refs import MEMORY, REF
+from gbrain.git.folder_refs import MEMORY, REF, REF_BEFORE
 from gbrain.git.lock import LockStuck, held
 from gbrain.git.problems import Problem
 from gbrain.git.process import DEADLINE_S, GitError, child, failed, run, said
@@ -65,7 +65,7 @@ async def snapshot(repository: Repository, folder: Path, *, home: Path, anew: bo
             answer = await _look(repository, folder, home)
         if (trouble := answer.get("trouble")) is not None:
             return refusals.no_snapshot(folder, trouble, answer["path"], answer.get("why", ""))
-        revision = await repository.revision(REF)
+        revision = await repository.revision(answer["commit"])
         await _repack(repository)
     if revision is None:
         raise failed(("fast-import",), "the snapshot is not there")
@@ -133,7 +133,8 @@ async def _repack(repository: Repository) -> None:
 
 async def _look(repository: Repository, folder: Path, home: Path) -> dict[str, Any]:
     """The child's answer, for as long as it gives signs of life."""
-    (repository.place / f"{REF}.lock").unlink(missing_ok=True)  # of one that was killed: the lock is ours
+    for name in (REF, REF_BEFORE):
+        (repository.place / f"{name}.lock").unlink(missing_ok=True)  # of one that was killed: the lock is ours
     lent = [str(objects) for objects in repository.alternates]
     words = (str(repository.place), str(folder), str(home), *lent)
     async with child(words, env=environment(), program=_PROGRAM) as process:

@@ -1,4 +1,4 @@
-"""Reading a file that may change, vanish or become something else meanwhile."""
+"""Reading what lies in a folder, which may change, vanish or become something else meanwhile."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from typing import IO
 from gbrain.domain.plan import MAX_BLOB_BYTES
 
 _RACY_NS = 2_000_000_000
-"""A file changed as lately as this may change again without its times telling: it is read again the next time."""
+"""What changed as lately as this may change again without its times telling: it is read again the next time."""
 _TRIES = 3
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Vanished(Exception):
     """The file went while it was looked at."""
 
 
-def link_of(path: bytes) -> bytes:
-    """Where a symbolic link points."""
+def read_link(name: bytes, folder: int) -> tuple[bytes, str | None]:
+    """Where a symbolic link of the open folder points, and the state by which it is known to be the same."""
     try:
-        return os.readlink(path)
+        target = os.readlink(name, dir_fd=folder)
+        return target, _settled(os.stat(name, dir_fd=folder, follow_symlinks=False))
     except OSError:
         raise Vanished from None
 
 
-def read(path: bytes) -> tuple[bytes, str | None]:
-    """What a file holds, and the state by which it is known to be the same; None of one that still changes."""
+def read_file(name: bytes, folder: int) -> tuple[bytes, str | None]:
+    """What a file of the open folder holds, and its state; None of one that still changes."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(name, _FILE, dir_fd=folder)
     except PermissionError:
         raise
     except OSError:
@@ -44,14 +46,19 @@ def read(path: bytes) -> tuple[bytes, str | None]:
             content = _at_most(file, MAX_BLOB_BYTES)
             after = os.fstat(descriptor)
             if state_of(before) == state_of(after) and len(content) == after.st_size:
-                is_settled = time.time_ns() - after.st_mtime_ns > _RACY_NS
-                return content, state_of(after) if is_settled else None
+                return content, _settled(after)
         return content, None
 
 
 def state_of(status: os.stat_result) -> str:
     """What is another as soon as a file is another, or has been written to."""
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+
+
+def _settled(status: os.stat_result) -> str | None:
+    """The state, unless it is so young that the clock of the disk may be too coarse to tell it from the next one."""
+    changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+    return state_of(status) if time.time_ns() - changed_ns > _RACY_NS else None
 
 
 def _at_most(file: IO[bytes], most: int) -> bytes:

@@ -54,6 +54,9 @@ def no_snapshot(folder: Path, trouble: str, path: str, why: str) -> Problem:
             return _problem(
                 "path_missing", f"{shown} lies in the home of gbrain", "name a folder outside of it, or move the home"
             )
+        case "busy":
+            what = f"a look at {_shown(folder)} whose sync was killed is still going on"
+            return _problem("not_a_repository", what, "sync again when it has ended: it does so by itself")
         case "damaged":
             what = f"what is kept of {_shown(folder)} in the home is damaged, and cannot be made anew: {visible(why)}"
             return _problem("not_a_repository", what, "check the disk that the home lies on")
