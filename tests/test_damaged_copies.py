@@ -9,13 +9,14 @@ import pytest
 
 from support.commands import BrainCommand
 from support.documents import checked
+from support.fresh import Fresh
 from support.inside import Inside
 from support.remembered import settle
 from support.repositories import Repository
 
 
-def lose_contents(copies: Path) -> None:
-    """Take every blob away: what refs stand for is there, what files hold is not."""
+def lose_contents(copies: Path, *, only: str = "") -> None:
+    """Take blobs away, all or only one: what refs stand for is there, what files hold is not."""
     [place] = copies.glob("*.git")
     kept = Repository(folder=place)
     for pack in (place / "objects" / "pack").glob("*.pack"):
@@ -23,7 +24,7 @@ def lose_contents(copies: Path) -> None:
         pack.unlink()
         kept.git("unpack-objects", "-q", fed=content)
     listed = kept.git("cat-file", "--batch-all-objects", "--batch-check")
-    for blob in (line.split()[0] for line in listed.splitlines() if " blob " in line):
+    for blob in (line.split()[0] for line in listed.splitlines() if " blob " in line and line.startswith(only)):
         (place / "objects" / blob[:2] / blob[2:]).unlink()
 
 
@@ -53,6 +54,8 @@ def test_a_copy_without_its_contents_is_made_anew_in_the_run_that_finds_it(
     if copies == "folders":
         settle(brain.home / "folders" / "wiki.git", tmp_path / "plain")
     lose_contents(brain.home / copies)
+    dry = checked(inside.run(brain, "sync", "--all", "--full", "--dry-run", "--json"), "sync")["sources"][0]
+    assert (dry["status"], dry["planned_paths"]) == ("ok", [])
     done = inside.run(brain, "sync", "--all", "--full", "--json")
     [row] = checked(done, "sync")["sources"]
     assert (row["status"], row["modified"], row["deleted"]) == ("ok", 0, 0)
@@ -70,3 +73,38 @@ def test_without_asking_the_remote_the_damage_is_told_and_nothing_is_lost(
     assert (row["error_code"], row["deleted"]) == ("not_a_repository", 0)
     inside.run(brain, "sync", "--all", "--full")
     assert "as a fresh sync" in inside.run(brain, "sources", "verify", "wiki").out
+
+
+def test_what_other_sources_fetched_into_a_mirror_comes_over_into_the_new_one(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    repository.git("branch", "other")
+    repository.commit({"late.md": "# Late\n"})
+    url = of_url(repository, repository.folder)
+    inside.run(brain, "sources", "add", "wiki", *url)
+    inside.run(brain, "sources", "add", "other", *url, "--branch", "other")
+    inside.run(brain, "sync", "--all")
+    lose_contents(brain.home / "mirrors")
+    inside.run(brain, "sync", "--source", "wiki", "--full")
+    repository.folder.rename(repository.folder.with_suffix(".away"))
+    [row] = checked(inside.run(brain, "sync", "--source", "other", "--full", "--no-pull", "--json"), "sync")["sources"]
+    assert row["status"] == "ok"
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "other").out
+
+
+def test_what_was_half_in_when_the_damage_was_found_is_not_taken_for_the_bookmarks(
+    brain: BrainCommand, repository: Repository, inside: Inside, fresh: Fresh
+) -> None:
+    repository.commit({"a.md": "# Small\n"})
+    inside.run(brain, "sources", "add", "one", *of_url(repository, repository.folder))
+    inside.run(brain, "sources", "add", "two", *of_url(repository, repository.folder))
+    inside.run(brain, "sync", "--all")
+    # `A.md` takes the slug of `a.md`, which is let go of before the contents of `a.md` turn out to be missing.
+    repository.commit({"A.md": "# Large\n", "a.md": "# Small, changed\n"})
+    inside.run(brain, "sync", "--source", "two")
+    lose_contents(brain.home / "mirrors", only=repository.git("rev-parse", "HEAD:a.md"))
+    done = inside.run(brain, "sync", "--source", "one")
+    assert "is fetched anew" in done.err
+    for source in ("one", "two"):
+        assert "as a fresh sync" in inside.run(brain, "sources", "verify", source).out
+    assert fresh.differences(brain) == []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -16,6 +19,8 @@ import pytest
 
 from gbrain.domain.tree import UNREADABLE_FILE
 from gbrain.git import folder_child, folder_walk
+from gbrain.git.folder_files import read_file
+from gbrain.git.folder_refs import REF, REF_BEFORE, remember_folders
 from support.commands import BrainCommand
 from support.databases import ask
 from support.documents import checked, checked_error
@@ -416,3 +421,81 @@ def test_what_no_snapshot_holds_is_let_go_of_and_a_folder_that_comes_back_is_rea
 def holds(brain: BrainCommand, blob: str) -> bool:
     command = ["git", f"--git-dir={snapshots(brain)}", "cat-file", "-e", blob]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_file_that_another_program_has_a_lease_on_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("# Note\n")
+    with open(tmp_path / "note.md", "rb+") as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        before = signal.signal(signal.SIGIO, lambda *_: fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+        try:
+            assert read_file(b"note.md", os.open(tmp_path, os.O_RDONLY))[0] == b"# Note\n"
+        finally:
+            signal.signal(signal.SIGIO, before)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ESTALE])
+def test_a_file_that_cannot_be_opened_for_any_other_reason_is_not_taken_for_gone(
+    vault: Path, look: Callable[[], str], monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def broken(name: bytes, folder: int) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("gbrain.git.folder_files._opened", broken)
+    with pytest.raises(OSError, match=str(vault)):
+        look()
+
+
+def test_a_folder_whose_names_alone_may_be_read_is_a_failure_of_its_own(
+    vault: Path, look: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = folder_walk._listed
+
+    def refusing_below(opened: int, below: bytes) -> Any:
+        if below == b"deep/":
+            raise PermissionError(13, "Permission denied")
+        return listed(opened, below)
+
+    monkeypatch.setattr(folder_walk, "_listed", refusing_below)
+    assert f"160000 commit {UNREADABLE_FILE.hex()}\tdeep\n" in look()
+
+
+def test_a_snapshot_that_the_memory_does_not_know_is_not_believed(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    git = ["git", f"--git-dir={snapshots(brain)}"]
+    first = subprocess.run([*git, "rev-parse", REF], capture_output=True, text=True, check=True).stdout.strip()
+    (vault / "late.md").write_text("# Late\n")
+    inside.run(brain, "sync", "--all")
+    # As an older look leaves it, whose sync was killed before the memory was kept.
+    subprocess.run([*git, "update-ref", REF, first], check=True)
+    [row] = checked(inside.run(brain, "sync", "--all", "--json"), "sync")["sources"]
+    assert (row["status"], row["deleted"]) == ("ok", 0)
+    assert ask(brain.url or "", "SELECT count(*) FROM gbrain.pages WHERE path = 'late.md'") == [(1,)]
+
+
+def test_what_looks_that_broke_off_have_left_goes_with_the_next_one(
+    brain: BrainCommand, inside: Inside, vault: Path
+) -> None:
+    inside.run(brain, "sources", "add", "vault", "--path", str(vault))
+    inside.run(brain, "sync", "--all")
+    (snapshots(brain) / "objects" / "ab").mkdir(exist_ok=True)
+    left = ["objects/pack/tmp_pack_x", "objects/pack/.tmp-1-pack-x.pack", "objects/ab/tmp_obj_x", "fast_import_crash_7"]
+    for name in [*left, f"{REF}.lock", f"{REF_BEFORE}.lock"]:
+        (snapshots(brain) / name).write_bytes(b"x")
+    (vault / "late.md").write_text("# Late\n")
+    inside.run(brain, "sync", "--all")
+    assert not any((snapshots(brain) / name).exists() for name in left)
+
+
+def test_a_closed_folder_holds_what_it_held_where_the_snapshots_are_made_anew(
+    vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place.git"
+    subprocess.run(["git", "init", "-q", "--bare", place], check=True)
+    remember_folders(os.fsencode(place), [b"deep", b"deep/er", b""])
+    monkeypatch.setattr(folder_walk, "_opened", refusing(folder_walk._opened, b"deep"))
+    with pytest.raises(PermissionError):
+        folder_child.Look(os.fsencode(place), []).take(os.fsencode(vault), os.fsencode(tmp_path / "home"))

@@ -172,6 +172,16 @@ def test_a_setting_that_cannot_be_is_refused_and_nothing_changes(
     assert inside.run(brain, "sources", "show", "wiki").out == before
 
 
+def test_globs_that_are_too_much_together_are_refused_when_they_are_set(
+    brain: BrainCommand, inside: Inside, monorepo: Repository
+) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(monorepo.folder))
+    globs = [word for n in range(100) for word in ("--include", f"{n}" + "*[a-z]?" * 130)]
+    error = checked_error(inside.run(brain, "sources", "set", "wiki", *globs, "--json", code=2), "usage")
+    assert "together" in error["message"]
+    inside.run(brain, "sync", "--all")
+
+
 def test_symlinks_and_submodules_that_the_filters_leave_out_have_no_row(
     brain: BrainCommand, inside: Inside, fresh: Fresh, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -102,7 +103,7 @@ class Ask:
             fetch_stall=timedelta(seconds=stall),
             allow_private_hosts=allow_private_hosts,
             report=self.reports.append,
-            anew=anew,
+            anew_since=time.time() if anew else None,
         )
 
 

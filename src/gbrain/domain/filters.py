@@ -28,6 +28,17 @@ def glob_error(glob: str) -> str | None:
     return None
 
 
+def globs_error(globs: Sequence[str]) -> str | None:
+    """Why globs cannot be a filter together, each of which could be alone; None where they can."""
+    if len(globs) > MAX_GLOBS:
+        return f"there are more than {MAX_GLOBS}"
+    try:
+        _matcher(globs)
+    except Exception as error:
+        return f"together they are too much: {error}"
+    return None
+
+
 def path_filter(include: Sequence[str], exclude: Sequence[str]) -> Callable[[bytes], bool] | None:
     """Whether a path is left in: some include glob matches it, where there are any, and no exclude glob does.
 

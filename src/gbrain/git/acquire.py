@@ -36,7 +36,7 @@ class _Terms:
     allow_private_hosts: bool
     report: Callable[[FetchProgress], None]
     lent: Path | None
-    anew: bool
+    anew_since: float | None
 
     @property
     def read_from(self) -> Path:
@@ -57,15 +57,16 @@ async def acquire(
     subdir: bytes | None = None,
     look: bool = True,
     lent: Path | None = None,
-    anew: bool = False,
+    anew_since: float | None = None,
 ) -> Acquired | Problem:
     """What is wanted of a source now; a `Problem` where there is nothing to read.
 
     `mirrors` is the home's folder of mirrors; `branch` None means the remote's, or the checkout's, current one, and
     `subdir` the folder whose tree is given instead of the whole. A fetch is given up when nothing of it has moved for
     `fetch_stall`. `look` False takes a plain folder as it was when it was last looked at. `lent` is a folder of mirrors
-    that stays as it is: `mirrors` is a temporary one then, and borrows from it. `anew` has what we keep of the remote,
-    or of a plain folder, made anew, because it turned out damaged. Raises `CouldNotRun` without
+    that stays as it is: `mirrors` is a temporary one then, and borrows from it. `anew_since`
+    (seconds since 1970) has what we keep of the remote, or of a plain folder, made anew where it is older than that,
+    because it turned out damaged. Raises `CouldNotRun` without
     a usable git, `DiskFull`, and `GitError` where git fails in a way that has no name.
     """
     await git_version()
@@ -77,7 +78,7 @@ async def acquire(
         allow_private_hosts=allow_private_hosts,
         report=report,
         lent=_absolute(lent) if lent is not None else None,
-        anew=anew,
+        anew_since=anew_since,
     )
     match location:
         case UrlLocation(url=url):
@@ -103,8 +104,9 @@ async def _below(acquired: Acquired, subdir: bytes) -> Acquired | Problem:
 async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Problem:
     home = terms.read_from.parent
     kept = snapshots_of(home / FOLDERS, terms.source_id)
-    repository = kept if terms.lent is None else borrowing(kept, terms.mirrors.parent / FOLDERS)
-    revision = await snapshot(repository, path, home=home, anew=terms.anew) if look else await last_snapshot(kept)
+    is_damaged = terms.anew_since is not None
+    repository = kept if terms.lent is None else borrowing(kept, terms.mirrors.parent / FOLDERS, lends=not is_damaged)
+    revision = await snapshot(repository, path, home=home, anew=is_damaged) if look else await last_snapshot(kept)
     if isinstance(revision, Problem):
         return revision
     if revision is None:
@@ -125,8 +127,9 @@ async def _of_url(url: str, branch: str | None, terms: _Terms) -> Acquired | Pro
 
 
 def _aside(kept: Mirror, url: str, terms: _Terms) -> Mirror:
-    """A temporary mirror that borrows what the lent one has."""
-    return mirror_of(terms.mirrors, url, borrowed=kept.folder / "objects" if kept.exists else None)
+    """A temporary mirror that borrows what the lent one has, where that is whole."""
+    lends = kept.exists and terms.anew_since is None
+    return mirror_of(terms.mirrors, url, borrowed=kept.folder / "objects" if lends else None)
 
 
 async def _of_path(repository: Repository, branch: str | None, terms: _Terms) -> Acquired | Problem:
@@ -193,7 +196,7 @@ async def _news(
         stall=terms.fetch_stall,
         on_progress=terms.report,
     )
-    problem = await update(mirror, request, object_format=object_format, anew=terms.anew)
+    problem = await update(mirror, request, object_format=object_format, anew_since=terms.anew_since)
     return Fetched() if problem is None else FetchProblem(problem=problem)
 
 

@@ -79,7 +79,7 @@ _RULES = (
 )
 _OTHER = _Rule(re.compile(""), "fetch_failed", _CHECK_NETWORK)
 
-_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded|out of disk ?space|disk is full", re.IGNORECASE)
 
 _BROKEN = re.compile(
     r"not a git repository: '"

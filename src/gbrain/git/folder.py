@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import shutil
 import sys
 from datetime import timedelta
@@ -21,7 +22,7 @@ from gbrain.domain.tree import Revision
 from gbrain.git import refusals
 from gbrain.git.environment import environment
 from gbrain.git.failures import check_room
-from gbrain.git.folder_refs import MEMORY, REF, REF_BEFORE
+from gbrain.git.folder_refs import MEMORY, REF, REF_BEFORE, remember_folders
 from gbrain.git.lock import LockStuck, held
 from gbrain.git.problems import Problem
 from gbrain.git.process import DEADLINE_S, GitError, child, failed, run, said
@@ -34,6 +35,7 @@ _PATIENCE = timedelta(minutes=5)
 _MOST_PACKS = 50
 _MOST_LOOSE_OF_256TH = 27
 """Of the objects whose ids begin with 17: about 7,000 in all, at which git packs them too."""
+_LACKING = {"trouble": "damaged", "why": "contents are missing"}
 _FORGET_WITHIN_S = 20.0
 _PROGRAM = (sys.executable, "-P", "-m", "gbrain.git.folder_child")
 
@@ -43,33 +45,58 @@ def snapshots_of(folders: Path, source_id: str) -> Repository:
     return Repository(place=folders / f"{source_id}.git", is_ours=True)
 
 
-def borrowing(kept: Repository, folders: Path) -> Repository:
-    """A repository aside for one more snapshot, which reads from the kept one and leaves it as it is."""
-    return Repository(place=folders / kept.place.name, is_ours=True, alternates=(kept.place / "objects",))
+def borrowing(kept: Repository, folders: Path, *, lends: bool) -> Repository:
+    """A repository aside for one more snapshot, which leaves the kept one as it is and, where that lends, reads it."""
+    alternates = (kept.place / "objects",) if lends else ()
+    return Repository(place=folders / kept.place.name, is_ours=True, alternates=alternates)
 
 
 async def snapshot(repository: Repository, folder: Path, *, home: Path, anew: bool = False) -> Revision | Problem:
     """The folder as it is now; the last snapshot where nothing has changed. The home is left out where it lies inside.
 
-    What earlier looks stored is let go of where it is damaged, or `anew` says that it is. A look in which nothing moves
-    for DEADLINE_S is given up: GitError is raised then, and where git cannot store.
+    Where what earlier looks stored is damaged, or `anew` says so, another repository takes its place once it is whole.
+    A look in which nothing moves for DEADLINE_S is given up: GitError is raised then, and where git cannot store.
     """
     repository.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with held(repository.place.with_suffix(".lock"), patience=_PATIENCE):
-        if anew or not (repository.place / "HEAD").exists():
-            await _make(repository)
-        answer = await _look(repository, folder, home)
+        answer = (
+            {"trouble": "damaged", "why": "contents are missing"} if anew else await _grown(repository, folder, home)
+        )
         if answer.get("trouble") == "damaged":
             logs.warning("a snapshot is made anew", folder=str(folder), because=answer["why"])
-            await _make(repository)
-            answer = await _look(repository, folder, home)
+            answer = await _anew(repository.place, folder, home)
         if (trouble := answer.get("trouble")) is not None:
             return refusals.no_snapshot(folder, trouble, answer["path"], answer.get("why", ""))
         revision = await repository.revision(answer["commit"])
-        await _repack(repository)
     if revision is None:
-        raise failed(("fast-import",), "the snapshot is not there")
+        raise failed(("commit-tree",), "the snapshot is not there")
     return revision
+
+
+async def _grown(repository: Repository, folder: Path, home: Path) -> dict[str, Any]:
+    """The answer of a look that builds upon the ones before it."""
+    if not (repository.place / "HEAD").exists():
+        await _make(repository)
+    await asyncio.to_thread(_tidy, repository.place)
+    try:
+        return await _look(repository, folder, home)
+    finally:
+        await _repack(repository)
+
+
+async def _anew(place: Path, folder: Path, home: Path) -> dict[str, Any]:
+    """The answer of a look into a repository that takes the place of this one if it works."""
+    fresh = Repository(place=place.with_suffix(".fresh"), is_ours=True)
+    old = Repository(place=place, is_ours=True)
+    await _make(fresh)
+    listed = await old.git("ls-tree", "-r", "-d", "--name-only", "-z", REF)
+    await asyncio.to_thread(remember_folders, os.fsencode(fresh.place), listed.stdout.split(b"\0"))
+    answer = await _look(fresh, folder, home)
+    if "commit" in answer:
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+        fresh.place.rename(place)
+    await asyncio.to_thread(shutil.rmtree, fresh.place, ignore_errors=True)
+    return answer
 
 
 async def last_snapshot(repository: Repository) -> Revision | None:
@@ -120,6 +147,15 @@ def _remember(kept: Path, copy: Path) -> None:
         source.backup(target)
 
 
+def _tidy(place: Path) -> None:
+    """Remove what looks that were killed have left: the lock is ours, so nobody waits for it."""
+    objects = place / "objects"
+    left = [place / f"{name}.lock" for name in (REF, REF_BEFORE, "HEAD", "packed-refs")]
+    left += [*(objects / "pack").glob("tmp_*"), *(objects / "pack").glob(".tmp-*"), *objects.glob("??/tmp_obj_*")]
+    for path in [*left, *place.glob("fast_import_crash_*")]:
+        path.unlink(missing_ok=True)
+
+
 async def _repack(repository: Repository) -> None:
     """Let go of what no snapshot holds any more, once there is much; a repository where that fails is only larger."""
     objects = repository.place / "objects"
@@ -133,8 +169,6 @@ async def _repack(repository: Repository) -> None:
 
 async def _look(repository: Repository, folder: Path, home: Path) -> dict[str, Any]:
     """The child's answer, for as long as it gives signs of life."""
-    for name in (REF, REF_BEFORE):
-        (repository.place / f"{name}.lock").unlink(missing_ok=True)  # of one that was killed: the lock is ours
     lent = [str(objects) for objects in repository.alternates]
     words = (str(repository.place), str(folder), str(home), *lent)
     async with child(words, env=environment(), program=_PROGRAM) as process:
@@ -160,7 +194,7 @@ async def _look(repository: Repository, folder: Path, home: Path) -> dict[str, A
         check_room(said(complaint) + answer.get("why", ""))
     if answer.get("trouble") == "broke off":
         raise GitError(
-            f"the look at {folder} broke off: {said(complaint).strip().rpartition(chr(10))[2]}",
+            f"the look at {folder} broke off: {said(complaint).strip().rpartition(chr(10))[2] or 'it was killed'}",
             hint="sync again; run with -v where that does not help",
         )
     return answer

@@ -100,6 +100,8 @@ class Look:
             content, state = (read_link if is_link else read_file)(found.name, found.folder)
         except PermissionError:
             return Entry(path, "160000", UNREADABLE_FILE.hex())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.path.join(folder, path)) from error
         blob = self._store.blob(content)
         self._memory.remember(path, state, blob)
         return Entry(path, mode, blob)
@@ -107,7 +109,7 @@ class Look:
     def _closed(self, folder: bytes, path: bytes) -> Entry:
         """A folder that may not be entered. Files that it held at the last look are not gone because of that."""
         known, commit = self._memory.snapshot()
-        if known is not None and self._store.is_folder(commit, path):
+        if self._memory.held(path) if known is None else self._store.is_folder(commit, path):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.path.join(folder, path))
         return Entry(path, "160000", UNREADABLE_FILE.hex())
 

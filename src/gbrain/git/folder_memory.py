@@ -23,7 +23,8 @@ class Memory:
         path = os.path.join(os.fsdecode(place), MEMORY)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         self._db.execute("PRAGMA synchronous = OFF")
-        self._db.execute("CREATE TABLE IF NOT EXISTS seen (path BLOB PRIMARY KEY, state TEXT, blob TEXT) WITHOUT ROWID")
+        for table in ("seen (path BLOB PRIMARY KEY, state TEXT, blob TEXT)", "held (path BLOB PRIMARY KEY)"):
+            self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} WITHOUT ROWID")
 
     def begin(self) -> None:
         """Keep others out from here on: a look that reads first could not wait for another one that writes."""
@@ -45,6 +46,10 @@ class Memory:
     def snapshot(self) -> tuple[str | None, str]:
         """The digest of the last snapshot, and its commit."""
         return self.known(_SNAPSHOT)
+
+    def held(self, path: bytes) -> bool:
+        """Whether the path was a folder with files in it when the snapshots had to be made anew."""
+        return self._db.execute("SELECT 1 FROM held WHERE path = ?", (path,)).fetchone() is not None
 
     def large(self) -> str | None:
         """The blob that stands in for files over the limit, where it is stored."""

@@ -63,7 +63,13 @@ def walk(folder: bytes, home: bytes, dot: Callable[[], None]) -> Iterator[Found]
                 raise NoFolder("missing", folder) from None
         else:
             with contextlib.closing(_Closing(opened)):
-                for found in _listed(opened, below):
+                try:
+                    listed = list(_listed(opened, below))
+                except PermissionError:  # its names can be read, and nothing else
+                    if not below:
+                        raise
+                    listed = [Found(below.rstrip(b"/"), Shut.UNREADABLE, -1, b"")]
+                for found in listed:
                     if found.name == b".git":
                         continue
                     if isinstance(found.status, Shut) or not stat.S_ISDIR(found.status.st_mode):

@@ -65,17 +65,18 @@ def ref_of(source_id: str, wanted: str) -> str:
 
 
 async def update(
-    mirror: Mirror, request: Request, *, object_format: str = "sha1", anew: bool = False
+    mirror: Mirror, request: Request, *, object_format: str = "sha1", anew_since: float | None = None
 ) -> Problem | None:
     """Fetches into the mirror, made first where it is missing. None where it worked.
 
-    `anew` has another one made aside, which takes the place of this one once it is whole.
+    With `anew_since` (seconds since 1970) a mirror that was made before then is damaged: another one is made aside, and
+    takes its place once it is whole.
     """
     mirror.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         async with held(mirror.lock, patience=3 * request.stall) as lock:
             request = replace(request, on_movement=lock.touch)
-            return await _updated(mirror, request, object_format, anew=anew)
+            return await _updated(mirror, request, object_format, anew_since=anew_since)
     except LockStuck:
         seconds = 3 * request.stall.total_seconds()
         return Problem(
@@ -85,11 +86,12 @@ async def update(
         )
 
 
-async def _updated(mirror: Mirror, request: Request, object_format: str, *, anew: bool) -> Problem | None:
+async def _updated(mirror: Mirror, request: Request, object_format: str, *, anew_since: float | None) -> Problem | None:
     if not mirror.exists:
         await _make(mirror.folder, object_format)
     _tidy(mirror.folder)
     before = State(mirror.folder, request.ref)
+    anew = anew_since is not None and (mirror.folder / "HEAD").stat().st_mtime < anew_since
     ended = await (_anew(mirror.folder, request, object_format) if anew else fetch(mirror.folder, request))
     if isinstance(ended, Ended) and ended.returncode != 0 and not anew:
         other = other_format(ended.stderr)
@@ -119,10 +121,21 @@ async def _anew(folder: Path, request: Request, object_format: str) -> Ended | G
     await _make(fresh, object_format)
     ended = await fetch(fresh, request)
     if isinstance(ended, Ended) and ended.returncode == 0:
+        await _bring_over(folder, fresh, request)
         await _remove(old)
         _swap(folder, old, fresh)
     await _remove(fresh, old)
     return ended
+
+
+async def _bring_over(folder: Path, fresh: Path, request: Request) -> None:
+    """Have the new mirror hold what the old one's other refs stand for, from the remote or else from the old one."""
+    listed = await Repository(place=folder, is_ours=True).git("for-each-ref", "--format=%(objectname) %(refname)")
+    for commit, ref in (line.split(" ", 1) for line in listed.stdout.decode().splitlines()):
+        for url in (request.url, str(folder)) if ref != request.ref else ():
+            ended = await fetch(fresh, replace(request, url=url, wanted=commit, ref=ref))
+            if isinstance(ended, Ended) and ended.returncode == 0:
+                break
 
 
 async def _make(folder: Path, object_format: str) -> None:
@@ -151,7 +164,7 @@ def _swap(folder: Path, old: Path, fresh: Path) -> None:
 def _tidy(folder: Path) -> None:
     """Removes the locks and half-written packs of a fetch that was killed; we hold the lock, so nobody uses them."""
     left = [folder / name for name in _LOCKS]
-    left += [path for pattern in ("tmp_*", "*.keep") for path in (folder / "objects" / "pack").glob(pattern)]
+    left += [path for pattern in ("tmp_*", ".tmp-*", "*.keep") for path in (folder / "objects" / "pack").glob(pattern)]
     left += [
         Path(place, name) for place, _, names in os.walk(folder / "refs") for name in names if name.endswith(".lock")
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -13,15 +14,16 @@ from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
 from gbrain.git.acquire import acquire
-from gbrain.git.acquired import FetchProblem
+from gbrain.git.acquired import Acquired, FetchProblem
 from gbrain.git.problems import Problem
+from gbrain.git.process import RepositoryDamaged
 from gbrain.services import writing
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import Slots, SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.services.reconciling import Reconciliation, plan, stopped
-from gbrain.services.run import move_to
+from gbrain.services.run import is_damage, move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.sync_one import refusal_of
 from gbrain.services.troubles import mass_delete, problem_trouble, trouble_of
@@ -93,10 +95,25 @@ class _DryRun:
             planned=self._planned,
         )
 
-    async def _look(self, state: SourceState) -> Trouble | None:
-        source = state.source
+    async def _look(self, state: SourceState, *, anew_since: float | None = None) -> Trouble | None:
+        began = time.time()
+        acquired = await self._acquire(state.source, anew_since)
+        if isinstance(acquired, Problem):
+            return problem_trouble(acquired)
+        self._counts, self._planned = Counts(), Planned()
+        self._revision = acquired.revision.commit
+        try:
+            refused = await self._hold_against(state, acquired)
+        except (RepositoryDamaged, BaseExceptionGroup) as error:
+            if anew_since is not None or not acquired.can_be_made_anew or not is_damage(error):
+                raise
+            return await self._look(state, anew_since=began)
+        fetch = acquired.fetch
+        return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
+
+    async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         async with self._slots.fetch:
-            acquired = await acquire(
+            return await acquire(
                 source.location,
                 source_id=source.id,
                 mirrors=self._aside / "mirrors",
@@ -107,32 +124,31 @@ class _DryRun:
                 allow_private_hosts=self._context.allow_private_hosts,
                 report=lambda progress: None,
                 lent=self._context.mirrors,
+                anew_since=anew_since,
             )
-        if isinstance(acquired, Problem):
-            return problem_trouble(acquired)
-        self._revision = acquired.revision.commit
+
+    async def _hold_against(self, state: SourceState, acquired: Acquired) -> Trouble | None:
+        """Compare what was acquired with the rows, where that is not known to be the same."""
         move = move_to(state, acquired)
-        retry = self._options.retry_failed and (await kept(self._context.pool, source.id)).failures > 0
-        refused: Trouble | None = None
-        if not self._is_in(state, move) or self._options.full or retry:
-            async with self._slots.write:
-                refused = await self._compare(
-                    Reconciliation(
-                        context=self._context,
-                        state=state,
-                        repository=acquired.repository,
-                        move=move,
-                        writer=self._writer(source),
-                        full=self._options.full,
-                        retry=retry,
-                        allow_mass_delete=self._options.allow_mass_delete,
-                        enter=_enter_nothing,
-                        report=lambda counts, items, total: None,
-                        count=lambda counts: None,
-                    )
+        retry = self._options.retry_failed and (await kept(self._context.pool, state.source.id)).failures > 0
+        if self._is_in(state, move) and not self._options.full and not retry:
+            return None
+        async with self._slots.write:
+            return await self._compare(
+                Reconciliation(
+                    context=self._context,
+                    state=state,
+                    repository=acquired.repository,
+                    move=move,
+                    writer=self._writer(state.source),
+                    full=self._options.full,
+                    retry=retry,
+                    allow_mass_delete=self._options.allow_mass_delete,
+                    enter=_enter_nothing,
+                    report=lambda counts, items, total: None,
+                    count=lambda counts: None,
                 )
-        fetch = acquired.fetch
-        return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
+            )
 
     def _is_in(self, state: SourceState, move: Move) -> bool:
         before, after = state.bookmark, move.after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, replace
 
 from gbrain import logs
@@ -111,18 +112,20 @@ class Run:
             logs.debug("a run failed", source=state.source.id, exc_info=True)
             return trouble_of(error, state.source.id, self._context.ran_out_of_room)
 
-    async def _work(self, state: SourceState, *, anew: bool = False) -> _Brought | Trouble:
-        acquired = await self._acquire(state.source, anew=anew)
+    async def _work(self, state: SourceState, *, anew_since: float | None = None) -> _Brought | Trouble:
+        began = time.time()
+        acquired = await self._acquire(state.source, anew_since)
         if isinstance(acquired, Problem):
             return problem_trouble(acquired)
         try:
             async with self._slots.write:
                 status = await self._reconcile(state, acquired)
         except (RepositoryDamaged, BaseExceptionGroup) as error:
-            if anew or not acquired.can_be_made_anew or not _is_damage(error):
+            if anew_since is not None or not acquired.can_be_made_anew or not is_damage(error):
                 raise
             logs.warning("what was fetched is damaged, and is fetched anew", source=state.source.id, because=str(error))
-            return await self._work(state, anew=True)
+            # Some of it is in: the rows are not those of the bookmark any more.
+            return await self._work(replace(state, settled=False), anew_since=began)
         if isinstance(status, Trouble):
             return status
         fetch = acquired.fetch
@@ -133,7 +136,7 @@ class Run:
             fresh=not isinstance(fetch, FetchProblem | NotAsked),
         )
 
-    async def _acquire(self, source: Source, *, anew: bool) -> Acquired | Problem:
+    async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         self._context.emit(PhaseEntered(source_id=source.id, phase=Phase.FETCH))
         async with self._slots.fetch:
             acquired = await acquire(
@@ -146,7 +149,7 @@ class Run:
                 fetch_stall=self._context.fetch_stall,
                 allow_private_hosts=self._context.allow_private_hosts,
                 report=lambda progress: None,
-                anew=anew,
+                anew_since=anew_since,
             )
         self._context.probe(source.id, Step.FETCHED)
         if not isinstance(acquired, Problem):
@@ -241,10 +244,10 @@ class Run:
         )
 
 
-def _is_damage(error: BaseException) -> bool:
+def is_damage(error: BaseException) -> bool:
     """Whether nothing but damage of the repository ended the work."""
     if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_damage, error.exceptions))
+        return all(map(is_damage, error.exceptions))
     return isinstance(error, RepositoryDamaged)
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from gbrain.domain.filters import MAX_GLOBS, glob_error
+from gbrain.domain.filters import glob_error, globs_error
 from gbrain.domain.locations import UrlLocation, UrlRefused, branch_error, parse_url, subdir_error
 from gbrain.domain.paths import display
 from gbrain.domain.source import Source, Strategy
@@ -157,16 +157,13 @@ def _subdir(given: str) -> bytes | None:
 
 
 def _globs(given: Sequence[str], name: str) -> tuple[str, ...]:
-    if len(given) > MAX_GLOBS:
-        raise UsageError(
-            f"more than {MAX_GLOBS} globs for --{name}",
-            hint="docs/ stands for all below it",
-        )
     for glob in given:
         if (wrong := glob_error(glob)) is not None:
             raise UsageError(
                 f"--{name} {glob!r}: {wrong}", hint="a glob is written as in .gitignore: docs/, *.md, a/**/b"
             )
+    if (wrong := globs_error(given)) is not None:
+        raise UsageError(f"the globs of --{name}: {wrong}", hint="docs/ stands for all below it")
     return tuple(given)
 
 

@@ -1,0 +1,182 @@
+"""Sources and acknowledged failures as an export holds them, and back: what a brain could not hold is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from gbrain.domain.content import Reason, skips
+from gbrain.domain.filters import glob_error, globs_error
+from gbrain.domain.locations import UrlLocation, branch_error, parse_url, subdir_error
+from gbrain.domain.paths import display, parse
+from gbrain.domain.source import Source, Strategy, is_source_id, newcomer
+from gbrain.store.sources import Acknowledged
+
+_MODES = (0o100644, 0o100755, 0o120000, 0o160000)
+_YEARS = range(1970, 2200)
+
+Value = TypeVar("Value", str, int, bool)
+
+
+def source_out(source: Source) -> dict[str, Any]:
+    """A source, for JSON."""
+    return {
+        "id": source.id,
+        "name": source.name,
+        "path": _shown(source.path),
+        "is_plain_folder": source.is_plain,
+        "url": source.url,
+        "host_id": source.host_id,
+        "host_name": source.host_name,
+        "branch": source.branch,
+        "subdir": _shown(source.subdir),
+        "strategy": source.strategy.value,
+        "include": list(source.include),
+        "exclude": list(source.exclude),
+        "federated": source.federated,
+        "enabled": source.enabled,
+        "max_age_s": _seconds(source.max_age),
+        "interval_s": _seconds(source.interval),
+        "archived_at": _moment(source.archived_at),
+        "is_default": source.is_default,
+    }
+
+
+def source_in(row: Mapping[str, Any]) -> Source:
+    """A source of an export; raises KeyError, ValueError or TypeError where it is damaged."""
+    _check(row)
+    path, subdir = _optional(row, "path", str), _optional(row, "subdir", str)
+    return replace(
+        newcomer(row["id"]),
+        name=_given(row, "name", str),
+        path=parse(path) if path is not None else None,
+        is_plain=_given(row, "is_plain_folder", bool),
+        url=_optional(row, "url", str),
+        host_id=_optional(row, "host_id", str),
+        host_name=_optional(row, "host_name", str),
+        branch=_optional(row, "branch", str),
+        subdir=parse(subdir) if subdir is not None else None,
+        strategy=Strategy(_given(row, "strategy", str)),
+        include=_texts(row, "include"),
+        exclude=_texts(row, "exclude"),
+        federated=_given(row, "federated", bool),
+        enabled=_given(row, "enabled", bool),
+        max_age=_duration(row, "max_age_s"),
+        interval=_duration(row, "interval_s"),
+        archived_at=_instant(row, "archived_at"),
+        is_default=_given(row, "is_default", bool),
+    )
+
+
+def _check(row: Mapping[str, Any]) -> None:
+    """Raise ValueError where a source could not have become what the row says."""
+    path, url = _optional(row, "path", str), _optional(row, "url", str)
+    if (path is None) == (url is None):
+        raise ValueError("a source has either a path or a URL")
+    if not is_source_id(_given(row, "id", str)):
+        raise ValueError(f"{row['id']!r} cannot name a source")
+    if not _given(row, "name", str).strip():
+        raise ValueError("its name is empty")
+    if url is not None and not isinstance(parse_url(url, allow_private_hosts=True), UrlLocation):
+        raise ValueError("the URL is none that is taken")
+    if path is not None and (not parse(path).startswith(b"/") or b"\0" in parse(path) or not row["host_id"]):
+        raise ValueError("its path is not one of a host")
+    if row["is_plain_folder"] and (path is None or row["branch"] is not None):
+        raise ValueError("a plain folder has a path, and no branch")
+    subdir, branch = _optional(row, "subdir", str), _optional(row, "branch", str)
+    if subdir == "":
+        raise ValueError("its folder is empty")
+    globs = (_texts(row, "include"), _texts(row, "exclude"))
+    problems = [branch_error(branch) if branch is not None else None, *map(glob_error, (*globs[0], *globs[1]))]
+    problems.append(subdir_error(parse(subdir).decode("utf-8", "surrogateescape")) if subdir is not None else None)
+    problems += map(globs_error, globs)
+    if wrong := [problem for problem in problems if problem is not None]:
+        raise ValueError(wrong[0])
+
+
+def failure_out(failure: Acknowledged) -> dict[str, Any]:
+    """An acknowledged failure, for JSON."""
+    return {
+        "source_id": failure.source_id,
+        "path": display(failure.path),
+        "blob": failure.blob.hex(),
+        "mode": failure.mode,
+        "fingerprint": failure.fingerprint.hex(),
+        "slug": failure.slug,
+        "reason": failure.reason,
+        "detail": failure.detail,
+        "first_seen_at": _moment(failure.first_seen_at),
+    }
+
+
+def failure_in(row: Mapping[str, Any]) -> Acknowledged:
+    """An acknowledged failure of an export; raises as `source_in` does."""
+    seen = _instant(row, "first_seen_at")
+    blob = bytes.fromhex(_given(row, "blob", str))
+    if seen is None:
+        raise ValueError("first_seen_at is null")
+    if _given(row, "mode", int) not in _MODES or len(blob) not in (20, 32) or skips(Reason(_given(row, "reason", str))):
+        raise ValueError("it is no failure: see its mode, blob and reason")
+    return Acknowledged(
+        source_id=_given(row, "source_id", str),
+        path=parse(_given(row, "path", str)),
+        blob=blob,
+        mode=_given(row, "mode", int),
+        fingerprint=bytes.fromhex(_given(row, "fingerprint", str)),
+        slug=_optional(row, "slug", str),
+        reason=_given(row, "reason", str),
+        detail=_given(row, "detail", str),
+        first_seen_at=seen,
+    )
+
+
+def _given(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+    value = row[name]
+    if type(value) is not kind:
+        raise ValueError(f"{name} is {value!r}, not a {kind.__name__}")
+    if isinstance(value, str) and any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name} holds what no text of the database can")
+    return value
+
+
+def _optional(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value | None:
+    return None if row[name] is None else _given(row, name, kind)
+
+
+def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    if not isinstance(row[name], list):
+        raise ValueError(f"{name} is no list")
+    return tuple(_given({name: text}, name, str) for text in row[name])
+
+
+def _duration(row: Mapping[str, Any], name: str) -> timedelta | None:
+    seconds = _optional(row, name, int)
+    if seconds is None:
+        return None
+    if not 0 < seconds < 100 * 366 * 86400:
+        raise ValueError(f"{name} is {seconds}")
+    return timedelta(seconds=seconds)
+
+
+def _instant(row: Mapping[str, Any], name: str) -> datetime | None:
+    text = _optional(row, name, str)
+    moment = datetime.fromisoformat(text) if text is not None else None
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError(f"{name} has no zone")
+    if moment is not None and moment.year not in _YEARS:
+        raise ValueError(f"{name} is {text}")
+    return moment
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment is not None else None
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return int(duration.total_seconds()) if duration is not None else None
+
+
+def _shown(path: bytes | None) -> str | None:
+    return display(path) if path is not None else None
