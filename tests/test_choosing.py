@@ -107,3 +107,24 @@ def test_a_strangers_file_is_not_believed(brain: BrainCommand, inside: Inside, w
     os.chown(work / ".gbrain-source", 65534, 65534)
     error = checked_error(inside.run(brain, "sync", "--json", code=2, cwd=work / "two"), "usage")
     assert "somebody else" in error["message"]
+
+
+def test_two_sources_or_an_empty_path_are_refused_before_anything_is_read(
+    brain: BrainCommand, inside: Inside, work: Path
+) -> None:
+    error = checked_error(inside.run(brain, "sync", "--source", "a", "--source", "b", "--json", code=2), "usage")
+    assert "more than once" in error["message"]
+    error = checked_error(inside.run(brain, "sources", "add", "x", "--path", "", "--json", code=2), "usage")
+    assert error["message"] == "--path is empty"
+    for url in ("github.com/a/b", "ssh//x.org/a", str(work / "nothing")):
+        error = checked_error(inside.run(brain, "sources", "add", "x", "--url", url, "--json", code=2), "usage")
+        assert "there is no folder" in error["message"]
+    error = checked_error(inside.run(brain, "snyc", "--json", code=2), "usage")
+    assert error["message"].count("Did you mean") == 1
+
+
+def test_an_empty_name_gives_the_id_its_place_back(brain: BrainCommand, inside: Inside, repository: Repository) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder), "--name", "The Wiki")
+    [row] = checked(inside.run(brain, "sources", "rename", "wiki", "", "--json"), "sources")["sources"]
+    assert row["name"] == "wiki"
+    checked_error(inside.run(brain, "sources", "rename", "wiki", " ", "--json", code=2), "usage")

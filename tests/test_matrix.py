@@ -2,8 +2,8 @@
 
 Every history is gone through step by step by repositories that differ in the shape of their tree and the kind of its
 names; each is followed by sources of several settings at once, of which some change on the way. With GBRAIN_TORTURE=1
-all combinations of the four are tried (about two hours). Else two repositories take each history, and each of them has
-three sources: row k of 24 has shape k of 8, names k of 9, and the settings 3k to 3k + 2 of 13, each counted round. So
+all combinations of the four are tried (about two hours). Else one repository takes each history, and it has three
+sources: row k of 12 has shape k of 8, names k of 9, and the settings 3k to 3k + 2 of 13, each counted round. So
 that every value of each of the four is met with several of the others, the same ones each time.
 """
 
@@ -34,7 +34,7 @@ from support.rows import differences, rows
 
 _TORTURE = os.environ.get("GBRAIN_TORTURE") == "1"
 _WIDE = 2000 if _TORTURE else 150
-_ROWS_PER_HISTORY, _SETTINGS_PER_ROW = 2, 3
+_ROWS_PER_HISTORY, _SETTINGS_PER_ROW = 1, 3
 _OPTIONS = SyncOptions(allow_mass_delete=True)
 
 

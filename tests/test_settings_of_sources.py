@@ -156,7 +156,7 @@ def test_a_folder_that_leaves_the_repository_is_an_error_and_no_deletion(
         (["--exclude", "x" * 1001], "longer than"),
         (["--max-age", "soon"], "not a duration"),
         (["--interval", "-3"], "not a duration"),
-        (["--name", " "], "cannot be empty"),
+        (["--name", " "], "cannot be blank"),
         (["--path", "/", "--url", "https://example.org/x"], "either a path or a URL"),
         (["--strategy", "prose"], "prose"),
         ([], "nothing is said"),

@@ -76,3 +76,38 @@ def test_pages_of_equal_base_slugs_each_have_one_of_their_own(two: BrainCommand,
 def _page(brain: BrainCommand, inside: Inside, name: str) -> dict[str, Any]:
     page: dict[str, Any] = checked(inside.run(brain, "show", name, "--json"), "show")["page"]
     return page
+
+
+def test_a_path_without_a_page_is_shown_with_the_reason(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    repository.commit({"wide.md": b"\xff\xfe" + "# UTF-16\n".encode("utf-16-le"), "broken.md": "---\na: [\n---\n"})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all", code=1)
+    for name in ("wiki:wide.md", "wide.md"):
+        error = checked_error(inside.run(brain, "show", name, "--json", code=4), "not_found")
+        assert "skipped: binary: text in UTF-16" in error["message"]
+    error = checked_error(inside.run(brain, "show", "wiki:broken.md", "--json", code=4), "not_found")
+    assert "could not be taken in: front_matter_broken" in error["message"]
+    error = checked_error(inside.run(brain, "show", "wike:x", "--json", code=4), "not_found")
+    assert "there is no source 'wike'" in error["message"]
+    inside.run(brain, "sources", "archive", "wiki")
+    error = checked_error(inside.run(brain, "show", "wiki:README.md", "--json", code=4), "not_found")
+    assert error["message"] == "wiki is archived"
+
+
+def test_what_was_skipped_is_listed_where_that_is_asked_for(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    repository.commit({"picture.md": b"\0" * 20, "broken.md": "---\na: [\n---\n"})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all", code=1)
+    asked = ("sources", "failures", "wiki")
+    [row] = checked(inside.run(brain, *asked, "--json"), "sources-failures")["failures"]
+    assert (row["path"], row["state"]) == ("broken.md", "open")
+    rows = checked(inside.run(brain, *asked, "--skipped", "--json"), "sources-failures")["failures"]
+    assert [(row["path"], row["reason"], row["state"]) for row in rows] == [
+        ("broken.md", "front_matter_broken", "open"),
+        ("picture.md", "binary", "skipped"),
+    ]
+    assert "picture.md: binary (skipped): " in inside.run(brain, *asked, "--skipped").out

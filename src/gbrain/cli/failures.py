@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,11 +20,20 @@ def register(app: typer.Typer) -> None:
     app.command()(failures)
 
 
-def failures(context: typer.Context, source_id: MaybeId = None, as_json: Json = False) -> None:
+def failures(
+    context: typer.Context,
+    source_id: MaybeId = None,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="What was left out for what it is, too: binaries, links and the like.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """What could not be taken in, and why."""
     from gbrain.services import registry
 
-    found = with_brain(context, lambda brain: brain.ask(lambda conn: registry.failures(conn, source_id)))
+    found = with_brain(
+        context, lambda brain: brain.ask(lambda conn: registry.failures(conn, source_id, with_skipped=skipped))
+    )
     if as_json:
         put_document({"failures": [_document(failure) for failure in found]})
         return
@@ -32,7 +41,7 @@ def failures(context: typer.Context, source_id: MaybeId = None, as_json: Json = 
         what = f"{failure.reason} ({failure.state}): {presentable(failure.detail)}"
         put(f"{failure.source_id}: {display(failure.path)}: {what}")
     if not found:
-        put("no failures")
+        put("no failures" if not skipped else "no failures, and nothing skipped")
 
 
 def _document(failure: Failure) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> int:
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "gbrain"
         hint = f"see: {name} --help"
-        return _fail(2, "usage", error.format_message(), hint, as_json=as_json)
+        return _fail(2, "usage", _once(error.format_message()), hint, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _fail(_INTERRUPTED, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
     except Exception as error:
@@ -91,6 +91,12 @@ def run(arguments: list[str]) -> int:
         return _fail(6, "internal", f"{type(error).__name__}: {error}", hint, as_json=as_json)
     except Terminated:
         return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
+
+
+def _once(message: str) -> str:
+    """The message without what typer and click have both said: the command that was perhaps meant."""
+    said, question, meant = message.partition(" Did you mean ")
+    return f"{said}{question}{meant.partition(question)[0]}" if question else message
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -10,12 +10,13 @@ import typer
 
 from gbrain.cli.options import Id, Json, duration
 from gbrain.domain.source import Strategy
+from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
     from gbrain.services.source_settings import Told
 
 PathOption = Annotated[
-    Path | None, typer.Option("--path", help="A git repository on this host, or a folder inside one.", metavar="DIR")
+    str | None, typer.Option("--path", help="A git repository on this host, or a folder inside one.", metavar="DIR")
 ]
 Url = Annotated[str | None, typer.Option("--url", help="An https, ssh, git or file URL.", metavar="URL")]
 Name = Annotated[str | None, typer.Option("--name", help="A name for people; the id where there is none.")]
@@ -66,7 +67,7 @@ def with_settings(act: Act) -> Callable[..., None]:
         from gbrain.services.source_settings import Told
 
         what = Told(
-            path=path,
+            path=_folder(path),
             url=url,
             name=name,
             branch=branch,
@@ -83,6 +84,12 @@ def with_settings(act: Act) -> Callable[..., None]:
 
     command.__doc__ = act.__doc__
     return command
+
+
+def _folder(given: str | None) -> Path | None:
+    if given == "":
+        raise UsageError("--path is empty", hint="give --path DIR, or --path . for this folder")
+    return Path(given) if given is not None else None
 
 
 def _globs(given: list[str] | None) -> list[str] | None:

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def sync(
     context: typer.Context,
-    source: Annotated[str | None, typer.Option(help="One source, by id.", metavar="ID")] = None,
+    sources: Annotated[list[str] | None, typer.Option("--source", help="One source, by id.", metavar="ID")] = None,
     all_sources: Annotated[bool, typer.Option("--all", help="Every enabled source.")] = False,
     parallel: Annotated[str | None, typer.Option(help="How many sources write at once.", metavar="N")] = None,
     workers: Annotated[str | None, typer.Option(help="Processes that parse and chunk.", metavar="N")] = None,
@@ -51,6 +51,9 @@ def sync(
     """Bring sources up to date, side by side."""
     from gbrain.services.context import SyncOptions
 
+    if sources and len(sources) > 1:
+        raise UsageError("--source is given more than once", hint="sync one after the other, or all with --all")
+    source = sources[0] if sources else None
     if source is not None and all_sources:
         raise UsageError("--source and --all do not go together", hint="give one of them")
     asked = _Asked(

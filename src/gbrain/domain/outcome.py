@@ -63,7 +63,7 @@ CODE_MEANINGS = {
     Code.REMOTE_GONE: "The remote says that there is no such repository.",
     Code.BRANCH_GONE: "The remote does not have the branch.",
     Code.NOT_A_REPOSITORY: "There is no repository there that git can read.",
-    Code.PATH_MISSING: "The path is not there.",
+    Code.PATH_MISSING: "The path is not there, or may not be entered.",
     Code.OTHER_HOST: "The path belongs to another host.",
     Code.NO_COMMIT: "There is no commit to take in.",
     Code.MASS_DELETE: "The plan would drop more than half of the source, and more than 20 pages.",

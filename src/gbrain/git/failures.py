@@ -45,7 +45,7 @@ _RULES = (
     _rule(
         r"couldn't find remote ref|remote branch .* not found",
         "branch_gone",
-        "name another branch with `gbrain sources set`",
+        "name another with --branch NAME, or take it back with --branch ''",
     ),
     _rule(
         r"returned error: 30\d\b|unable to update url base from redirection",

@@ -80,7 +80,7 @@ def no_branch(place: Path, branch: str) -> Problem:
     return _problem(
         "branch_gone",
         f"{_shown(place)} has no branch {visible(branch)}",
-        "name another branch with `gbrain sources set`",
+        "name another with --branch NAME, or take it back with --branch ''",
     )
 
 

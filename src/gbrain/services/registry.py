@@ -117,11 +117,11 @@ async def remove_source(conn: Connection, source_id: str, mirrors: Path) -> None
         logs.warning("a mirror still holds what the source fetched", source=source_id, mirror=str(folder))
 
 
-async def failures(conn: Connection, source_id: str | None) -> list[Failure]:
-    """What could not be taken in, of one source or of all."""
+async def failures(conn: Connection, source_id: str | None, *, with_skipped: bool = False) -> list[Failure]:
+    """What could not be taken in, of one source or of all; with what was skipped for what it is, where asked for."""
     if source_id is not None:
         await existing(conn, source_id)
-    return await sources.failures(conn, source_id)
+    return await sources.failures(conn, source_id, with_skipped=with_skipped)
 
 
 async def past_runs(conn: Connection, source_id: str | None, limit: int) -> list[PastRun]:

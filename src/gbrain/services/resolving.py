@@ -35,7 +35,10 @@ def resolve(states: Sequence[SourceState], *, named: str | None, here: Path) -> 
         return Meant(source=_known(named, states, known), because="it is named")
     if (attached := _attached(here)) is not None:
         file, source_id = attached
-        return Meant(source=_known(source_id, states, known), because=f"{file} says so")
+        try:
+            return Meant(source=_known(source_id, states, known), because=f"{file} says so")
+        except NotFound as error:
+            raise NotFound(f"{file} says {source_id!r}: {error.message}", hint=error.hint) from None
     if around := [source for source in known.values() if _holds(source, here)]:
         nearest = max(around, key=lambda source: len(folder_of(source) or b""))
         return Meant(source=nearest, because="this folder is in it")

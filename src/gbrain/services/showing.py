@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from gbrain.domain.paths import display, parse
 from gbrain.domain.source import is_source_id
 from gbrain.errors import NotFound, UsageError
-from gbrain.store import pages
+from gbrain.services.resolving import unknown
+from gbrain.store import pages, sources
 from gbrain.store.connection import Connection
 from gbrain.store.pages import PageHead, StoredChunk, StoredLink
 
@@ -31,7 +32,10 @@ async def show_page(conn: Connection, default: str | None, name: str) -> ShownPa
 
     Raises NotFound, or UsageError where several sources have one.
     """
-    head = _the_one(await _named(conn, default, name), name)
+    found = await _named(conn, default, name)
+    if not found:
+        raise await _without_page(conn, default, name)
+    head = _the_one(found, name)
     chunks, links = await pages.chunks(conn, head.id), await pages.links(conn, head.id)
     return ShownPage(head=head, chunks=chunks, links=links)
 
@@ -55,9 +59,24 @@ async def _find(conn: Connection, source_id: str | None, name: str) -> list[Page
     return [head for head in found if head.slug == slug] or found
 
 
+async def _without_page(conn: Connection, default: str | None, name: str) -> NotFound:
+    """Why there is no such page, as far as that is known."""
+    source_id, colon, rest = name.partition(":")
+    is_named = bool(colon) and is_source_id(source_id)
+    noted = await pages.noted(conn, source_id=source_id, path=parse(rest)) if is_named else None
+    noted = noted or await pages.noted(conn, source_id=default, path=parse(name))
+    if noted is not None:
+        how = "was skipped" if noted.state == "skipped" else "could not be taken in"
+        hint = f"see: gbrain sources failures {noted.source_id} --skipped"
+        return NotFound(f"{name!r} {how}: {noted.reason}: {noted.detail}", hint=hint)
+    if is_named and (state := await sources.one(conn, source_id)) is None:
+        return unknown(source_id, [known.source.id for known in await sources.all_sources(conn)])
+    if is_named and state is not None and state.source.archived_at is not None:
+        return NotFound(f"{source_id} is archived", hint=f"gbrain sources restore {source_id}")
+    return NotFound(f"there is no page {name!r}", hint="a page is named by slug or path, as SOURCE:SLUG")
+
+
 def _the_one(found: list[PageHead], name: str) -> PageHead:
-    if not found:
-        raise NotFound(f"there is no page {name!r}", hint="a page is named by slug or path, as SOURCE:SLUG")
     if len({head.source_id for head in found}) > 1:
         choices = ", ".join(f"{head.source_id}:{head.slug}" for head in found)
         raise UsageError(f"several sources have a page {name!r}", hint=f"say which: {choices}")

@@ -49,7 +49,7 @@ async def checked(source: Source, told: Told, *, allow_private_hosts: bool) -> d
         raise UsageError("a source has either a path or a URL", hint="give --path DIR or --url URL")
     fields: dict[str, Any] = {}
     if told.name is not None:
-        fields["name"] = _name(told.name)
+        fields["name"] = _name(told.name) or source.id
     for name in ("strategy", "federated", "enabled"):
         if getattr(told, name) is not None:
             fields[name] = getattr(told, name)
@@ -137,8 +137,8 @@ def _real(given: Path) -> Path:
 
 
 def _name(given: str) -> str:
-    if not given.strip():
-        raise UsageError("a name cannot be empty", hint="give --name TEXT")
+    if given and not given.strip():
+        raise UsageError("a name cannot be blank", hint="an empty one gives the id its place back")
     if any("\ud800" <= character <= "\udfff" for character in given):
         raise UsageError(f"the name {given!r} is not UTF-8", hint="give --name in UTF-8")
     return given
@@ -170,6 +170,8 @@ def _globs(given: Sequence[str], name: str) -> tuple[str, ...]:
 def _url(given: str, *, allow_private_hosts: bool) -> str:
     match parse_url(given, allow_private_hosts=allow_private_hosts, base=Path.cwd()):
         case UrlLocation(url=url):
+            if url.startswith("/") and not os.path.isdir(url):
+                raise UsageError(f"there is no folder {url}", hint="the URL of a remote begins with https:// or ssh://")
             return url
         case UrlRefused(reason=reason, hint=hint):
             raise UsageError(reason, hint=hint)

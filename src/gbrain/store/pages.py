@@ -26,6 +26,16 @@ class PageHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Why a path has no page. `state` is open, acknowledged or skipped."""
+
+    source_id: str
+    reason: str
+    detail: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredChunk:
     """A chunk where it stands. Lines are counted from 1 over the file."""
 
@@ -50,6 +60,12 @@ async def find(conn: Connection, *, source_id: str | None, slug: str, path: byte
     values = {"source": source_id, "slug": slug, "path": path}
     rows = await (await conn.execute(SQL["find"], values)).fetchall()
     return [PageHead(**dict(zip(PageHead.__dataclass_fields__, row, strict=True))) for row in rows]
+
+
+async def noted(conn: Connection, *, source_id: str | None, path: bytes) -> Noted | None:
+    """Why the path has no page, in one source or in any; None where nothing is known of it."""
+    row = await (await conn.execute(SQL["noted"], {"source": source_id, "path": path})).fetchone()
+    return Noted(**dict(zip(Noted.__dataclass_fields__, row, strict=True))) if row is not None else None
 
 
 async def chunks(conn: Connection, page_id: int) -> list[StoredChunk]:

@@ -29,7 +29,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A path that could not be taken in. `state` is open or acknowledged; `blob` is lower-case hex."""
+    """A path that could not be taken in. `state` is open, acknowledged or skipped; `blob` is lower-case hex."""
 
     source_id: str
     path: bytes
@@ -138,9 +138,9 @@ async def _end_run(conn: Connection, source_id: str) -> None:
         await leases.raise_token(conn, lease_name(source_id))
 
 
-async def failures(conn: Connection, source_id: str | None) -> list[Failure]:
-    """What could not be taken in, of one source or of all, by source, open ones first."""
-    rows = await (await conn.execute(SQL["failures"], {"id": source_id})).fetchall()
+async def failures(conn: Connection, source_id: str | None, *, with_skipped: bool) -> list[Failure]:
+    """What could not be taken in, of one source or of all, by source, open ones first, what was skipped last."""
+    rows = await (await conn.execute(SQL["failures"], {"id": source_id, "skipped": with_skipped})).fetchall()
     return [Failure(**dict(zip(Failure.__dataclass_fields__, row, strict=True))) for row in rows]
 
 

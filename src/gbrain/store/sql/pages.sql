@@ -7,6 +7,15 @@ WHERE (%(source)s::text IS NULL OR p.source_id = %(source)s)
 ORDER BY p.source_id, p.slug <> %(slug)s
 LIMIT 10
 
+-- Why a path has no page.
+-- name: noted
+SELECT l.source_id, l.reason, l.detail, l.state
+FROM gbrain.ledger AS l JOIN gbrain.sources AS s ON s.id = l.source_id AND s.archived_at IS NULL
+WHERE (%(source)s::text IS NULL OR l.source_id = %(source)s)
+  AND substr(l.path, 1, 1000) = substr(%(path)s::bytea, 1, 1000) AND sha256(l.path) = sha256(%(path)s::bytea)
+ORDER BY l.source_id
+LIMIT 1
+
 -- The texts of a page, in order: put together they are its body.
 -- name: chunks
 SELECT c.ordinal, t.text, c.headings, c.first_line, c.last_line

@@ -102,8 +102,8 @@ DELETE FROM gbrain.sources WHERE id = %(id)s RETURNING url
 -- name: failures
 SELECT l.source_id, l.path, l.reason, l.detail, l.state, encode(l.blob, 'hex'), l.first_seen_at
 FROM gbrain.ledger AS l JOIN gbrain.sources AS s ON s.id = l.source_id
-WHERE l.state <> 'skipped' AND CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE s.id = %(id)s END
-ORDER BY l.source_id, l.state DESC, l.path
+WHERE (l.state <> 'skipped' OR %(skipped)s) AND CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE s.id = %(id)s END
+ORDER BY l.source_id, l.state = 'skipped', l.state DESC, l.path
 
 -- What somebody has acknowledged: no repository tells that.
 -- name: acknowledged
