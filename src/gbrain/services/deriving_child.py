@@ -73,13 +73,16 @@ def main() -> None:
         for stream in (questions, answers):
             with contextlib.suppress(OSError):
                 fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    with contextlib.suppress(BrokenPipeError):
+    try:
         while head := questions.read(LENGTH.size):
             (length,) = LENGTH.unpack(head)
             answer = _answered(questions.read(length))
             answers.write(LENGTH.pack(len(answer)))
             answers.write(answer)
             answers.flush()
+    except BrokenPipeError:
+        # What could not be sent would be tried once more at the end, and complained about.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
 
 
 def _answered(question: bytes) -> bytes:
