@@ -35,7 +35,7 @@ _SAMPLES: dict[str, Any] = {
     **dict.fromkeys(("run", "page", "pid", "token", "seen_token", "count", "settings_version"), 1),
     **dict.fromkeys(("federated", "enabled", "fresh", "skipped_too"), True),
     **dict.fromkeys(("started_at", "committed_at"), _NOW),
-    **dict.fromkeys(("term", "max_age"), timedelta(seconds=30)),
+    **dict.fromkeys(("term", "max_age", "wrote"), timedelta(seconds=30)),
     "strategy": "auto",
     "url": "https://example.org/one.git",
     "host_id": None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gbrain.app.brain import Brain
 from gbrain.domain.events import Event, ParallelLowered
+from gbrain.domain.fleet import Past, in_order, slow_ones
 from gbrain.domain.outcome import Code, Result
 from gbrain.domain.parallelism import RENEWALS_AND_REST, lowered, resolve_parallel
 from gbrain.domain.source import Source
@@ -22,10 +23,11 @@ from gbrain.machine.process import machine_id, this_process
 from gbrain.postgres.pool import Connection, connect
 from gbrain.services import registry
 from gbrain.services.budget import narrowest
-from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.deriving import Derivers
 from gbrain.services.leasing import LeaseKeeper, term_in_force
 from gbrain.services.resolving import resolve
+from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ async def run_sync(
     taking_part = sum(source.enabled and source.host_id in (None, machine_id()) for source in chosen)
     width = await _within_budget(brain, resolve_parallel(sources=taking_part, workers=workers, parallel=parallel), emit)
     counting = _Counting(brain)
-    slots = Slots(fetch=asyncio.Semaphore(fetch_slots), write=asyncio.Semaphore(width))
+    pasts = await brain.ask(registry.pasts)
+    chosen = _in_order(chosen, pasts)
+    slots = Slots(fetch=fetch_slots, write=width, slow=slow_ones(pasts))
     async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
         if options.dry_run:
             results = await _dry_run(context, chosen, options, slots, all_sources=all_sources)
@@ -72,6 +76,11 @@ async def run_sync(
             results = await sync_all(context, chosen, options, slots, all_sources=all_sources)
     _refuse_full_disk(results)
     return Synced(parallel=width, connections_peak=counting.peak, results=results)
+
+
+def _in_order(chosen: list[Source], pasts: Mapping[str, Past]) -> list[Source]:
+    by_id = {source.id: source for source in chosen}
+    return [by_id[source_id] for source_id in in_order(list(by_id), pasts)]
 
 
 async def _dry_run(

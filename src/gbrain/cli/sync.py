@@ -12,7 +12,7 @@ import typer
 
 from gbrain.app.brain import Brain, brain_exists
 from gbrain.cli.answer import put, put_document, tell
-from gbrain.cli.options import Json, positive
+from gbrain.cli.options import Json, duration, positive
 from gbrain.cli.state import globals_of, here, settings_of, with_brain
 from gbrain.cli.sync_report import document, is_well, lowered, put_result, summary
 from gbrain.domain.events import Event, Finished, ParallelLowered
@@ -41,6 +41,9 @@ def sync(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Read again what has failed.")] = False,
     skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Acknowledge what has failed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", help="How long a source may take from its start, such as 10m.")
+    ] = None,
     allow_mass_delete: Annotated[
         bool, typer.Option("--allow-mass-delete", help="Drop pages even where that is most of a source.")
     ] = False,
@@ -64,6 +67,7 @@ def sync(
             skip_failed=skip_failed,
             allow_mass_delete=allow_mass_delete,
             dry_run=dry_run,
+            timeout=_time_limit(timeout),
         ),
         named=None if all_sources else settings_of(context).source if source is None else source,
         all_sources=all_sources,
@@ -80,6 +84,13 @@ def sync(
     elif not (globals_of(context).quiet and all(map(is_well, synced.results))):
         put(summary(synced.results))
     return exit_code(synced.results, all_sources=all_sources)
+
+
+def _time_limit(text: str | None) -> timedelta | None:
+    limit = duration(text, "--timeout")
+    if limit is not None and not limit:
+        raise UsageError(f"--timeout is {text!r}, which leaves no time", hint="give one such as 90, 30s, 15m or 3h")
+    return limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

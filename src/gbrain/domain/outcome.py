@@ -69,7 +69,7 @@ CODE_MEANINGS = {
     Code.MASS_DELETE: "The plan would drop more than half of the source, and more than 20 pages.",
     Code.LEASE_HELD: "Another process is syncing the source.",
     Code.LEASE_LOST: "The lease was lost, or the source was changed or removed meanwhile.",
-    Code.TIMEOUT: "The source's time was over. (To come.)",
+    Code.TIMEOUT: "The source's time (`--timeout`) was over. What was committed stays.",
     Code.DISABLED: "The source is disabled.",
     Code.DATABASE: "The database refused, failed or did not answer.",
     Code.DISK_FULL: "There is no room.",
@@ -89,7 +89,8 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-_REMOTE = {Code.FETCH_FAILED, Code.FETCH_TIMEOUT, Code.AUTH_FAILED, Code.REMOTE_GONE, Code.BRANCH_GONE}
+REMOTE_CODES = {Code.FETCH_FAILED, Code.FETCH_TIMEOUT, Code.AUTH_FAILED, Code.REMOTE_GONE, Code.BRANCH_GONE}
+"""The codes of a fetch that did not work."""
 
 
 def status_of(code: Code | None, *, has_bookmark: bool, all_sources: bool) -> Status:
@@ -107,7 +108,7 @@ def status_of(code: Code | None, *, has_bookmark: bool, all_sources: bool) -> St
             return Status.SKIPPED
         case Code.OTHER_HOST if all_sources:
             return Status.SKIPPED
-        case _ if code in _REMOTE and has_bookmark:
+        case _ if code in REMOTE_CODES and has_bookmark:
             return Status.PARTIAL
         case _:
             return Status.ERROR

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,11 +46,5 @@ class SyncOptions:
     """Change nothing, and say what would change."""
     allow_mass_delete: bool = False
     """Carry out a plan that would drop most of a source."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """How many sources may do a thing at once: fetching waits, writing works."""
-
-    fetch: asyncio.Semaphore
-    write: asyncio.Semaphore
+    timeout: timedelta | None = None
+    """How long a source may take from its start."""

@@ -19,12 +19,13 @@ from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
 from gbrain.services import writing
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.services.reconciling import Reconciliation, plan, stopped
 from gbrain.services.run import is_damage, move_to
 from gbrain.services.selecting import rules_of
+from gbrain.services.slots import Slots
 from gbrain.services.sync_one import refusal_of
 from gbrain.services.troubles import mass_delete, problem_trouble, trouble_of
 from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, clear, derived
@@ -112,7 +113,7 @@ class _DryRun:
         return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
 
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
-        async with self._slots.fetch:
+        async with self._slots.fetch(source.id):
             return await acquire(
                 source.location,
                 source_id=source.id,

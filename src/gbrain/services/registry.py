@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gbrain import logs
+from gbrain.domain.fleet import Past
 from gbrain.domain.source import ID_RULE, SourceState, is_source_id, newcomer
 from gbrain.errors import UsageError
 from gbrain.git.folder import FOLDERS, forget_snapshots
@@ -85,6 +86,11 @@ async def overdue(conn: Connection) -> list[SourceState]:
 async def all_sources(conn: Connection) -> list[SourceState]:
     """Every source with where it stands, by id, archived ones too."""
     return await sources.all_sources(conn)
+
+
+async def pasts(conn: Connection) -> dict[str, Past]:
+    """What is known of each source from its earlier runs, by id."""
+    return await runs.pasts(conn)
 
 
 async def current_sources(conn: Connection) -> list[SourceState]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from gbrain import logs
 from gbrain.chunking.pipeline import PIPELINE
@@ -20,8 +22,9 @@ from gbrain.git.acquired import Acquired, FetchProblem, NotAsked
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.selecting import fingerprint_of
+from gbrain.services.slots import FetchSlot, Slots
 from gbrain.services.troubles import mass_delete, problem_trouble, put_away, trouble_of
 from gbrain.services.writing import retried
 from gbrain.store import faults, runs, sources
@@ -48,13 +51,21 @@ class Run:
     """A run, from the lease to the record of its end."""
 
     def __init__(
-        self, context: SyncContext, options: SyncOptions, slots: Slots, lease: Lease, *, all_sources: bool
+        self,
+        context: SyncContext,
+        options: SyncOptions,
+        slots: Slots,
+        fetch_slot: FetchSlot,
+        lease: Lease,
+        *,
+        all_sources: bool,
     ) -> None:
-        self._context, self._options, self._slots = context, options, slots
+        self._context, self._options, self._slots, self._fetch_slot = context, options, slots, fetch_slot
         self._lease, self._all_sources = lease, all_sources
         self._state: SourceState | None = None
         self._counts = Counts()
         self._done = 0
+        self._wrote: timedelta | None = None
 
     async def bring_in(self, source_id: str) -> Result:
         """Start from where the source stands now that nobody else moves it; its row, which is recorded too."""
@@ -94,7 +105,7 @@ class Run:
         """The row, put on record; where that fails it still counts what was committed."""
         try:
             async with answering(self._context.pool) as conn:
-                failures_open = await runs.finish(conn, self._run, result, fresh=fresh)
+                failures_open = await runs.finish(conn, self._run, result, fresh=fresh, wrote=self._wrote)
         except (*faults.ANY, DatabaseUnusable) as error:
             logs.warning("the end of a run could not be recorded", source=result.source_id, because=str(error))
             trouble = result.trouble or trouble_of(error, result.source_id, self._context.ran_out_of_room)
@@ -119,7 +130,7 @@ class Run:
             return problem_trouble(acquired)
         try:
             async with self._slots.write:
-                status = await self._reconcile(state, acquired)
+                status = await self._timed(self._reconcile(state, acquired))
         except (RepositoryDamaged, BaseExceptionGroup) as error:
             if anew_since is not None or not acquired.can_be_made_anew or not is_damage(error):
                 raise
@@ -136,9 +147,17 @@ class Run:
             fresh=not isinstance(fetch, FetchProblem | NotAsked),
         )
 
+    async def _timed(self, reconciling: Coroutine[None, None, SyncStatus | Trouble]) -> SyncStatus | Trouble:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        status = await reconciling
+        if status in (SyncStatus.SYNCED, SyncStatus.FIRST_SYNC):
+            self._wrote = timedelta(seconds=clock() - started)
+        return status
+
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         self._context.emit(PhaseEntered(source_id=source.id, phase=Phase.FETCH))
-        async with self._slots.fetch:
+        async with self._fetch_slot:
             acquired = await acquire(
                 source.location,
                 source_id=source.id,

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 
 from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
-from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.slots import Slots
 from gbrain.services.sync_one import sync_one
 
 
 async def sync_all(
     context: SyncContext, chosen: Sequence[Source], options: SyncOptions, slots: Slots, *, all_sources: bool
 ) -> list[Result]:
-    """Each source's row, sorted by id. An error of one ends that one alone; cancelling ends all."""
+    """Each source's row, sorted by id. They start in the order in which they are given, as slots come free.
+
+    An error of one ends that one alone; cancelling ends all.
+    """
     async with asyncio.TaskGroup() as group:
         renewing = group.create_task(context.keeper.run())
         async with asyncio.TaskGroup() as fleet:

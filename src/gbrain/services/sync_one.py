@@ -14,8 +14,9 @@ from gbrain.domain.source import Source
 from gbrain.domain.steps import Step
 from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import Slots, SyncContext, SyncOptions
+from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.run import Run
+from gbrain.services.slots import Slots
 from gbrain.services.troubles import trouble_of
 from gbrain.store import faults, leases, runs
 from gbrain.store.connection import answering
@@ -42,26 +43,41 @@ async def sync_one(
 async def _under_lease(
     context: SyncContext, source: Source, options: SyncOptions, slots: Slots, *, all_sources: bool
 ) -> Result:
+    """The row of a source that starts once it has a fetch slot; until then nobody is kept from it."""
     if (refusal := refusal_of(context, source)) is not None:
         return await _row(context, source, refusal, all_sources=all_sources)
-    taken = await context.keeper.take(context.pool, lease_name(source.id))
-    if isinstance(taken, Held):
-        return await _row(context, source, _held(source, taken), all_sources=all_sources)
-    logs.debug("the lease is ours", source=source.id, token=taken.token)
-    run = Run(context, options, slots, taken, all_sources=all_sources)
+    async with slots.fetch(source.id) as fetch_slot:
+        taken = await context.keeper.take(context.pool, lease_name(source.id))
+        if isinstance(taken, Held):
+            return await _row(context, source, _held(source, taken), all_sources=all_sources)
+        logs.debug("the lease is ours", source=source.id, token=taken.token)
+        run = Run(context, options, slots, fetch_slot, taken, all_sources=all_sources)
+        try:
+            outcome = await _run(context, source, options, run, taken)
+            if isinstance(outcome, Result):
+                return outcome
+            return await run.broke_off(outcome) or await _row(context, source, outcome, all_sources=all_sources)
+        finally:
+            await _release(context, source.id, taken)
+
+
+async def _run(context: SyncContext, source: Source, options: SyncOptions, run: Run, lease: Lease) -> Result | Trouble:
+    """The run's row, or what ended it from without."""
+    limit = options.timeout.total_seconds() if options.timeout is not None else None
+    deadline = asyncio.timeout(limit)
     try:
-        async with context.keeper.hold(taken):
+        async with deadline, context.keeper.hold(lease):
             context.probe(source.id, Step.LEASED)
             return await run.bring_in(source.id)
-    except LeaseLost as error:
-        if (row := await run.broke_off(trouble_of(error, source.id, context.ran_out_of_room))) is None:
+    except TimeoutError:
+        if not deadline.expired():
             raise
-        return row
+        return _timed_out(source, limit)
+    except LeaseLost as error:
+        return trouble_of(error, source.id, context.ran_out_of_room)
     except asyncio.CancelledError:
         await run.interrupted()
         raise
-    finally:
-        await _release(context, source.id, taken)
 
 
 def refusal_of(context: SyncContext, source: Source) -> Trouble | None:
@@ -76,6 +92,14 @@ def refusal_of(context: SyncContext, source: Source) -> Trouble | None:
             hint="sync it there, or register it here under another id: gbrain sources add ID --path DIR",
         )
     return None
+
+
+def _timed_out(source: Source, limit: float | None) -> Trouble:
+    return Trouble(
+        code=Code.TIMEOUT,
+        message=f"{source.id} was not done within {limit or 0:g} s",
+        hint="what was committed is kept and the next run goes on from there; --timeout gives it longer",
+    )
 
 
 def _held(source: Source, held: Held) -> Trouble:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from gbrain.domain.fleet import Past
 from gbrain.domain.lease import Holder, Lease
 from gbrain.domain.outcome import Counts, Result
 from gbrain.domain.steps import Phase
@@ -58,6 +59,15 @@ async def past(conn: Connection, source_id: str | None, limit: int) -> list[Past
     ]
 
 
+async def pasts(conn: Connection) -> dict[str, Past]:
+    """What is known of each source from its earlier runs, by id."""
+    rows = await (await conn.execute(SQL["pasts"])).fetchall()
+    return {
+        source_id: Past(last_code=code, is_in=is_in, wrote=wrote or timedelta())
+        for source_id, code, is_in, wrote in rows
+    }
+
+
 async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, from_revision: str | None) -> Run:
     """Record that a run begins; earlier runs that were cut off are closed. Raises LeaseLost without the lease."""
     values = {"source": source_id, "name": lease.name, "token": lease.token, "host": me.host, "pid": me.pid}
@@ -72,10 +82,11 @@ async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) 
     await conn.execute(SQL["enter"], {"run": run.id, "phase": phase.value, "total": total})
 
 
-async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> int:
+async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool, wrote: timedelta | None) -> int:
     """Record how the run ended; how many failures of the source are open.
 
-    `fresh`: the source was really compared with all it follows.
+    `fresh`: the source was really compared with all it follows. `wrote`: how long it took over what there was to write;
+    None where there was nothing.
     """
     trouble = result.trouble
     values = {
@@ -91,6 +102,7 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool) -> 
         "hint": trouble.hint if trouble else None,
         "to_revision": result.to_revision,
         "fresh": fresh,
+        "wrote": wrote,
     }
     await conn.execute(SQL["finish"], values)
     await conn.execute(SQL["note_attempt"], values)

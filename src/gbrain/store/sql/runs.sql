@@ -48,7 +48,8 @@ WITH ours AS (
 )
 UPDATE gbrain.states
 SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
-    last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END
+    last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END,
+    last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
 WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 
 -- How many failures of the source are open.
@@ -64,3 +65,7 @@ FROM gbrain.runs AS r JOIN gbrain.sources AS s ON s.id = r.source_id
 WHERE CASE WHEN %(id)s::text IS NULL THEN s.archived_at IS NULL ELSE r.source_id = %(id)s END
 ORDER BY r.id DESC
 LIMIT %(limit)s
+
+-- What the order in which sources start follows from.
+-- name: pasts
+SELECT source_id, last_attempt_code, bookmark_commit IS NOT NULL, last_wrote_for FROM gbrain.states
