@@ -29,7 +29,10 @@ def test_a_source_that_is_not_done_in_time_is_partial_and_the_others_are_in(
     inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
     with silent_server() as port:
         inside.run(brain, "sources", "add", "hung", "--url", f"git://127.0.0.1:{port}/x")
-        document = checked(inside.run(brain, "sync", "--all", "--timeout", "2s", "--json", code=1), "sync")
+        limited = ("sync", "--all", "--timeout", "2s", "--json")
+        dry, _ = checked(inside.run(brain, *limited, "--dry-run", code=1), "sync")["sources"]
+        document = checked(inside.run(brain, *limited, code=1), "sync")
+    assert (dry["status"], dry["error_code"]) == ("partial", "timeout")
     hung, wiki = document["sources"]
     assert (hung["status"], hung["error_code"]) == ("partial", "timeout")
     assert "within 2 s" in hung["error"]

@@ -48,3 +48,8 @@ class SyncOptions:
     """Carry out a plan that would drop most of a source."""
     timeout: timedelta | None = None
     """How long a source may take from its start."""
+
+    @property
+    def seconds(self) -> float | None:
+        """The same in seconds."""
+        return None if self.timeout is None else self.timeout.total_seconds()

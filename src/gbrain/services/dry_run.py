@@ -27,7 +27,7 @@ from gbrain.services.run import is_damage, move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.slots import Slots
 from gbrain.services.sync_one import refusal_of
-from gbrain.services.troubles import mass_delete, problem_trouble, trouble_of
+from gbrain.services.troubles import mass_delete, problem_trouble, timed_out, trouble_of
 from gbrain.services.writing import BATCH_ITEMS, Carrier, batches, clear, derived
 from gbrain.spool.spool import Spool, ToClear
 from gbrain.spool.text_places import TextPlaces
@@ -71,13 +71,14 @@ class _DryRun:
 
     async def row(self, source: Source) -> Result:
         """What a sync of the source would say; errors of the source are its row's."""
+        self._fetch_slot = self._slots.fetch(source.id)
         state: SourceState | None = None
         trouble = refusal_of(self._context, source)
         try:
             async with answering(self._context.pool) as conn:
                 state = await sources.one(conn, source.id)
             if trouble is None and state is not None:
-                trouble = await self._look(state)
+                trouble = await self._in_time(state)
         except (Exception, BaseExceptionGroup) as error:
             let_through(error)
             trouble = trouble_of(error, source.id, self._context.ran_out_of_room)
@@ -96,6 +97,17 @@ class _DryRun:
             planned=self._planned,
         )
 
+    async def _in_time(self, state: SourceState) -> Trouble | None:
+        deadline = asyncio.timeout(self._options.seconds)
+        async with self._fetch_slot:
+            try:
+                async with deadline:
+                    return await self._look(state)
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                return timed_out(state.source, self._options.seconds)
+
     async def _look(self, state: SourceState, *, anew_since: float | None = None) -> Trouble | None:
         began = time.time()
         acquired = await self._acquire(state.source, anew_since)
@@ -113,7 +125,7 @@ class _DryRun:
         return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
 
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
-        async with self._slots.fetch(source.id):
+        async with self._fetch_slot:
             return await acquire(
                 source.location,
                 source_id=source.id,

@@ -17,7 +17,7 @@ from gbrain.services.cancelling import let_through
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.run import Run
 from gbrain.services.slots import Slots
-from gbrain.services.troubles import trouble_of
+from gbrain.services.troubles import timed_out, trouble_of
 from gbrain.store import faults, leases, runs
 from gbrain.store.connection import answering
 
@@ -63,8 +63,7 @@ async def _under_lease(
 
 async def _run(context: SyncContext, source: Source, options: SyncOptions, run: Run, lease: Lease) -> Result | Trouble:
     """The run's row, or what ended it from without."""
-    limit = options.timeout.total_seconds() if options.timeout is not None else None
-    deadline = asyncio.timeout(limit)
+    deadline = asyncio.timeout(options.seconds)
     try:
         async with deadline, context.keeper.hold(lease):
             context.probe(source.id, Step.LEASED)
@@ -72,7 +71,7 @@ async def _run(context: SyncContext, source: Source, options: SyncOptions, run: 
     except TimeoutError:
         if not deadline.expired():
             raise
-        return _timed_out(source, limit)
+        return timed_out(source, options.seconds)
     except LeaseLost as error:
         return trouble_of(error, source.id, context.ran_out_of_room)
     except asyncio.CancelledError:
@@ -92,14 +91,6 @@ def refusal_of(context: SyncContext, source: Source) -> Trouble | None:
             hint="sync it there, or register it here under another id: gbrain sources add ID --path DIR",
         )
     return None
-
-
-def _timed_out(source: Source, limit: float | None) -> Trouble:
-    return Trouble(
-        code=Code.TIMEOUT,
-        message=f"{source.id} was not done within {limit or 0:g} s",
-        hint="what was committed is kept and the next run goes on from there; --timeout gives it longer",
-    )
 
 
 def _held(source: Source, held: Held) -> Trouble:

@@ -77,6 +77,15 @@ def problem_trouble(problem: Problem) -> Trouble:
     return Trouble(code=Code(problem.code), message=problem.message, hint=problem.hint)
 
 
+def timed_out(source: Source, limit: float | None) -> Trouble:
+    """Why a source was given up: its time, in seconds, was over."""
+    return Trouble(
+        code=Code.TIMEOUT,
+        message=f"{source.id} was not done within {limit or 0:g} s",
+        hint="what was committed is kept and the next run goes on from there; --timeout gives it longer",
+    )
+
+
 def _rank(trouble: Trouble) -> int:
     return _FOREMOST.index(trouble.code)
 
