@@ -59,9 +59,7 @@ async def snapshot(repository: Repository, folder: Path, *, home: Path, anew: bo
     """
     repository.place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with held(repository.place.with_suffix(".lock"), patience=_PATIENCE):
-        answer = (
-            {"trouble": "damaged", "why": "contents are missing"} if anew else await _grown(repository, folder, home)
-        )
+        answer = _LACKING if anew else await _grown(repository, folder, home)
         if answer.get("trouble") == "damaged":
             logs.warning("a snapshot is made anew", folder=str(folder), because=answer["why"])
             answer = await _anew(repository.place, folder, home)
@@ -114,11 +112,17 @@ async def forget_snapshots(folders: Path, source_id: str) -> bool:
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(_FORGET_WITHIN_S):
                 await stack.enter_async_context(held(lock, patience=_PATIENCE))
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+            for each in (place, *_asides(place)):
+                await asyncio.to_thread(shutil.rmtree, each, ignore_errors=True)
             lock.unlink(missing_ok=True)
     except (TimeoutError, LockStuck):
         return False
     return True
+
+
+def _asides(place: Path) -> tuple[Path, Path]:
+    """Where a repository is made before it takes its place."""
+    return place.with_suffix(".init"), place.with_suffix(".fresh")
 
 
 async def _make(repository: Repository) -> None:
@@ -149,6 +153,8 @@ def _remember(kept: Path, copy: Path) -> None:
 
 def _tidy(place: Path) -> None:
     """Remove what looks that were killed have left: the lock is ours, so nobody waits for it."""
+    for aside in _asides(place):
+        shutil.rmtree(aside, ignore_errors=True)
     objects = place / "objects"
     left = [place / f"{name}.lock" for name in (REF, REF_BEFORE, "HEAD", "packed-refs")]
     left += [*(objects / "pack").glob("tmp_*"), *(objects / "pack").glob(".tmp-*"), *objects.glob("??/tmp_obj_*")]

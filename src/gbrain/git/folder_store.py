@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -24,6 +24,10 @@ class Entry(NamedTuple):
     path: bytes
     mode: str
     blob: str
+
+
+_Open = tuple[bytes, dict[bytes, bytes]]
+"""A folder by its name, and its lines by theirs: one that is renamed while it is listed may be met twice."""
 
 
 class Damaged(Exception):
@@ -91,27 +95,27 @@ class Store:
         command = ("mktree", "-z", "--missing", "--batch")
         with self._git(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as maker:
             try:
-                open_folders: list[tuple[bytes, list[bytes]]] = [(b"", [])]
+                open_folders: list[_Open] = [(b"", {})]
                 for entry in entries:
                     *above, name = entry.path.split(b"/")
                     self._close(open_folders, _common(open_folders, above), maker)
-                    open_folders += [(folder, []) for folder in above[len(open_folders) - 1 :]]
+                    open_folders += [(folder, {}) for folder in above[len(open_folders) - 1 :]]
                     kind = "commit" if entry.mode == "160000" else "blob"
-                    open_folders[-1][1].append(f"{entry.mode} {kind} {entry.blob}\t".encode() + name)
+                    open_folders[-1][1][name] = f"{entry.mode} {kind} {entry.blob}\t".encode() + name
                 self._close(open_folders, 0, maker)
                 return self._made(maker, open_folders[0][1])
             except BrokenPipeError:
                 raise Damaged("git mktree broke off") from None
 
-    def _close(self, open_folders: list[tuple[bytes, list[bytes]]], left: int, maker: subprocess.Popen[bytes]) -> None:
+    def _close(self, open_folders: list[_Open], left: int, maker: subprocess.Popen[bytes]) -> None:
         """Put the deepest folders into those around them until `left` are open below the first."""
         while len(open_folders) - 1 > left:
             name, lines = open_folders.pop()
-            open_folders[-1][1].append(f"040000 tree {self._made(maker, lines)}\t".encode() + name)
+            open_folders[-1][1][name] = f"040000 tree {self._made(maker, lines)}\t".encode() + name
 
-    def _made(self, maker: subprocess.Popen[bytes], lines: list[bytes]) -> str:
+    def _made(self, maker: subprocess.Popen[bytes], lines: Mapping[bytes, bytes]) -> str:
         stdin = _pipe(maker.stdin)
-        stdin.write(b"".join(line + b"\0" for line in lines) + b"\0")
+        stdin.write(b"".join(line + b"\0" for line in lines.values()) + b"\0")
         stdin.flush()
         self._dot()
         made = _pipe(maker.stdout).readline().decode().strip()
@@ -134,7 +138,7 @@ class Store:
         return subprocess.Popen(command, stdin=stdin, stdout=stdout, env=self._env, cwd="/")
 
 
-def _common(open_folders: Sequence[tuple[bytes, list[bytes]]], above: Sequence[bytes]) -> int:
+def _common(open_folders: Sequence[_Open], above: Sequence[bytes]) -> int:
     """How many of the open folders below the first are those above the next entry."""
     count = 0
     for (name, _), wanted in zip(open_folders[1:], above, strict=False):
