@@ -11,7 +11,7 @@
         ├── DiskFull             disk_full
         ├── SchemaTooNew         schema_too_new
         └── PlatformUnsupported  platform
-    LeaseLost                    (ends one source's run, never a command)
+    LeaseLost, PathTwice         (end one source's run, never a command)
 
 What a caller is bound to meet (a hung remote, a held lease, a page that cannot be read) is a value, not one of these.
 """
@@ -102,3 +102,9 @@ class LeaseLost(GbrainError):
     """The lease's token is no longer ours: whatever was not committed must be given up."""
 
     code = "lease_lost"
+
+
+class PathTwice(GbrainError):
+    """A tree holds one path twice, which only a damaged or forged one does."""
+
+    code = "not_a_repository"

@@ -11,7 +11,6 @@ from typing import TypeVar
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
 from gbrain.errors import DiskFull
-from gbrain.git.folder import FOLDERS
 from gbrain.postgres import embedded
 from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
@@ -94,6 +93,8 @@ def brain_exists(settings: Settings) -> bool:
 
 def destroy_embedded(settings: Settings) -> bool:
     """Delete the embedded brain of the home, and its mirrors; False where there was none."""
+    from gbrain.git.folder import FOLDERS
+
     was_there = embedded.exists(settings.home)
     embedded.destroy(settings.home)
     for folder in ("mirrors", FOLDERS):

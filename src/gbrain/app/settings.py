@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
 from gbrain.domain.durations import parse_duration
 from gbrain.errors import HomeUnusable, UsageError
 
@@ -33,8 +31,7 @@ class Settings:
 
 def read_settings(environ: Mapping[str, str], *, home: Path | None = None, database_url: str | None = None) -> Settings:
     """The settings in force; `home` and `database_url` are the flags, None where they were not given."""
-    folder = home or Path(environ.get("GBRAIN_HOME") or user_data_path("gbrain", appauthor=False))
-    settings = Settings(home=Path(os.path.abspath(folder)))
+    settings = Settings(home=Path(os.path.abspath(home or environ.get("GBRAIN_HOME") or _usual_home())))
     in_file = {setting.key: setting.parse for setting in SETTINGS if setting.in_file}
     settings = _apply(settings, _read_file(settings.home / "config.toml"), in_file, "config.toml in the home folder")
     named = {setting.key: value for setting in SETTINGS if (value := environ.get(setting.variable or ""))}
@@ -49,6 +46,12 @@ def positive_int(value: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise ValueError("a whole number of at least 1")
     return number
+
+
+def _usual_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("gbrain", appauthor=False)
 
 
 def _duration(value: object) -> timedelta:

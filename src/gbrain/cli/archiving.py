@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.app.brain import Brain
 from gbrain.cli.answer import instant, presentable, put, put_document
 from gbrain.cli.changing import put_source
 from gbrain.cli.described import described
@@ -14,6 +13,9 @@ from gbrain.cli.options import Id, Json
 from gbrain.cli.state import with_brain
 from gbrain.domain.source import SourceState
 from gbrain.errors import ConfirmationNeeded
+
+if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
 
 
 def register(app: typer.Typer) -> None:

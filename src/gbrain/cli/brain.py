@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.app.brain import Brain, destroy_embedded
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.errors import ConfirmationNeeded, UsageError
-from gbrain.services.about import describe
+
+if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def init(context: typer.Context, as_json: Json = False) -> None:
     """Make the brain, or see that it is there: harmless to repeat."""
+    from gbrain.services.about import describe
 
     settings = settings_of(context)
 
@@ -44,6 +46,8 @@ def destroy(
     as_json: Json = False,
 ) -> None:
     """Delete the embedded brain of this home: database and mirrors. The repositories are not touched."""
+    from gbrain.app.brain import destroy_embedded
+
     settings = settings_of(context)
     if settings.database_url:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from gbrain.cli.answer import counted, presentable, put, put_document
 from gbrain.cli.options import Json
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.redaction import visible
-from gbrain.services.showing import ShownPage, show_page, shown_path
+
+if TYPE_CHECKING:
+    from gbrain.services.showing import ShownPage
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +26,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """A page's text, as it is at the source's bookmark."""
+    from gbrain.services.showing import show_page, shown_path
+
     default = settings_of(context).source
 
     page = with_brain(context, lambda brain: brain.ask(lambda conn: show_page(conn, default, name)))
@@ -39,6 +43,8 @@ def show(
 
 
 def _document(page: ShownPage) -> dict[str, object]:
+    from gbrain.services.showing import shown_path
+
     found = page.head
     return {
         "source_id": found.source_id,

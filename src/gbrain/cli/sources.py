@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.app.brain import Brain
 from gbrain.cli import archiving, changing, choosing, failures, runs, status, verify
 from gbrain.cli.answer import counted, presentable, put, put_document
 from gbrain.cli.described import described, place, shown
@@ -15,6 +14,7 @@ from gbrain.cli.state import with_brain
 from gbrain.errors import ConfirmationNeeded
 
 if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
     from gbrain.services.registry import Weight
 
 app = typer.Typer(help="The registry of sources, its dashboard, and what is wrong.", no_args_is_help=True)

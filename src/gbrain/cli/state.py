@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from gbrain.app.brain import Brain, open_brain, reach_database
 from gbrain.app.settings import Settings, read_settings
 from gbrain.cli.answer import tell
+
+if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
 
 Answer = TypeVar("Answer")
 
@@ -52,6 +53,10 @@ def here() -> Path:
 
 def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]], *, connections: int = 1) -> Answer:
     """Open the brain, run the work on it, close it; interruption and termination cancel the work cleanly."""
+    import asyncio
+
+    from gbrain.app.brain import reach_database
+
     settings = settings_of(context)
     say = (lambda text: None) if globals_of(context).quiet else tell
     with reach_database(settings, say) as conninfo:
@@ -61,6 +66,10 @@ def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]
 async def _within(
     settings: Settings, conninfo: str, work: Callable[[Brain], Awaitable[Answer]], connections: int
 ) -> Answer:
+    import asyncio
+
+    from gbrain.app.brain import open_brain
+
     task = asyncio.current_task()
     terminated = False
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gbrain.app.brain import Brain
 from gbrain.cli.answer import counted, presentable, put, put_document
 from gbrain.cli.options import Json, MaybeId, positive
 from gbrain.cli.state import here, settings_of, with_brain
@@ -14,6 +13,7 @@ from gbrain.domain.paths import display
 from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
     from gbrain.domain.verification import Finding
     from gbrain.services.verify import Report
 

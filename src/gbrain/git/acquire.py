@@ -16,7 +16,6 @@ from gbrain.git.acquired import Acquired, Fetched, FetchProblem, NoRemote, NotAs
 from gbrain.git.checkout import Head, Remote, Upstream, read_head, read_remote
 from gbrain.git.environment import environment, transport
 from gbrain.git.fetch import Request
-from gbrain.git.folder import FOLDERS, borrowing, last_snapshot, snapshot, snapshots_of
 from gbrain.git.hosts import admit
 from gbrain.git.mirror import Mirror, mirror_of, ref_of, update
 from gbrain.git.problems import Problem
@@ -102,6 +101,8 @@ async def _below(acquired: Acquired, subdir: bytes) -> Acquired | Problem:
 
 
 async def _of_folder(path: Path, terms: _Terms, *, look: bool) -> Acquired | Problem:
+    from gbrain.git.folder import FOLDERS, borrowing, last_snapshot, snapshot, snapshots_of
+
     home = terms.read_from.parent
     kept = snapshots_of(home / FOLDERS, terms.source_id)
     is_damaged = terms.anew_since is not None

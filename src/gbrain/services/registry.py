@@ -12,8 +12,6 @@ from gbrain import logs
 from gbrain.domain.fleet import Past
 from gbrain.domain.source import ID_RULE, SourceState, is_source_id, newcomer
 from gbrain.errors import UsageError
-from gbrain.git.folder import FOLDERS, forget_snapshots
-from gbrain.git.forgetting import forget
 from gbrain.services.resolving import unknown
 from gbrain.services.source_settings import Told, checked
 from gbrain.store import runs, sources
@@ -114,6 +112,9 @@ async def weigh(conn: Connection, source_id: str) -> Weight:
 
 async def remove_source(conn: Connection, source_id: str, mirrors: Path) -> None:
     """Delete the source, all that was derived from it, and what the mirrors hold for nobody but it."""
+    from gbrain.git.folder import FOLDERS, forget_snapshots
+    from gbrain.git.forgetting import forget
+
     url = (await existing(conn, source_id)).source.url
     await sources.remove(conn, source_id)
     if not await forget_snapshots(mirrors.parent / FOLDERS, source_id):

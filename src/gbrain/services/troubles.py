@@ -7,10 +7,9 @@ from collections.abc import Callable
 from gbrain.domain.outcome import Code, Trouble
 from gbrain.domain.redaction import redact, visible
 from gbrain.domain.source import Source
-from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost
+from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost, PathTwice
 from gbrain.git.problems import Problem
 from gbrain.git.process import GitError
-from gbrain.spool.spool import PathTwice
 from gbrain.store import faults
 
 _MAKE_SPACE = "make space, then run the sync again: it goes on from what was committed"

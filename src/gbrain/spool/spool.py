@@ -10,13 +10,13 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from gbrain.domain.content import Reason
 from gbrain.domain.plan import Decision, Drop, Forget, Record, StoredEntry, StoredPage, Write
 from gbrain.domain.slugs import base_of, base_slug
 from gbrain.domain.tree import TreeEntry
-from gbrain.errors import GbrainError
+from gbrain.errors import PathTwice
 from gbrain.spool.private import Private
 
 EMPTY_BLOBS = (
@@ -26,12 +26,6 @@ EMPTY_BLOBS = (
 """The ids of nothing at all, in SHA-1 and in SHA-256 repositories."""
 
 _HEAD = re.compile(r"(?:^--.*\n)*^-- name: ([a-z_]+)\n", re.MULTILINE)
-
-
-class PathTwice(GbrainError):
-    """A tree holds one path twice, which only a damaged or forged one does."""
-
-    code: ClassVar[str] = "not_a_repository"
 
 
 class ToClear(NamedTuple):
