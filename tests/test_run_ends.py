@@ -20,7 +20,7 @@ from gbrain.domain.outcome import Code, Status
 from gbrain.domain.plan import Rules, Write
 from gbrain.domain.steps import Step
 from gbrain.domain.tree import TreeEntry
-from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost, SchemaTooNew
+from gbrain.errors import DatabaseUnusable, DiskFull, GbrainError, LeaseLost, PathTwice, SchemaTooNew
 from gbrain.git.process import GitError
 from gbrain.machine.process import steady_seconds, this_process
 from gbrain.postgres.pool import Connection, Pool, connect, open_pool
@@ -29,7 +29,7 @@ from gbrain.services.leasing import LeaseKeeper
 from gbrain.services.planning import plan_afresh
 from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
-from gbrain.spool.spool import PathTwice, Spool
+from gbrain.spool.spool import Spool
 from gbrain.store import leases, sources
 from gbrain.store.connection import answering
 from support.commands import BrainCommand
@@ -225,7 +225,7 @@ def test_cancelling_a_sync_is_not_swallowed_by_an_error_it_causes(
         except asyncio.CancelledError:
             raise RuntimeError("torn") from None
 
-    monkeypatch.setattr("gbrain.services.run.acquire", torn)
+    monkeypatch.setattr("gbrain.services.attempt.acquire", torn)
     with pytest.raises(asyncio.CancelledError):
         sync(wiki.env(), source="wiki")
 

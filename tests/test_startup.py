@@ -46,7 +46,13 @@ def test_a_listing_loads_the_database_and_little_else(brain: BrainCommand, repos
         unneeded = HEAVY | {"multiprocessing", "pyromark", "sqlite3", "structlog", "yaml"}
         assert _tops(loaded) & unneeded == set(), arguments
         assert not {name for name in loaded if name.startswith(("gbrain.chunking", "gbrain.spool"))}
-        assert not loaded & {"rich.live", "rich.progress", "gbrain.services.run", "gbrain.services.verify"}
+        assert not loaded & {
+            "rich.live",
+            "rich.progress",
+            "gbrain.services.attempt",
+            "gbrain.services.run",
+            "gbrain.services.verify",
+        }
         assert ("rich.table" in loaded) == (arguments == ("sources", "status"))
 
 

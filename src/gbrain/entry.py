@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 from types import FrameType
@@ -44,8 +45,11 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def _too_early(exit_code: int, arguments: list[str]) -> int:
     code, message, hint = _TOO_EARLY[exit_code]
-    sys.stderr.write(f"error: {message}; {hint}\n")
+    error = f'{{"code":"{code}","message":"{message}","hint":"{hint}"}}'
+    if "--progress=json" in arguments or ("--progress", "json") in itertools.pairwise(arguments):
+        sys.stderr.write(f'{{"event":"error",{error[1:]}\n')
+    else:
+        sys.stderr.write(f"error: {message}; {hint}\n")
     if "--json" in arguments:
-        error = f'{{"code":"{code}","message":"{message}","hint":"{hint}"}}'
         sys.stdout.write(f'{{"schema_version":1,"error":{error}}}\n')
     return exit_code

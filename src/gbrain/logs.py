@@ -15,6 +15,7 @@ from typing import Any, TextIO
 class _Configuration:
     level: int = logging.WARNING
     as_json: bool = False
+    as_events: bool = False
     logger: Any = None
     stream: TextIO | None = None
     """The standard error that the logger writes to."""
@@ -29,6 +30,12 @@ def configure(*, verbose: int, quiet: bool, as_json: bool) -> None:
     _configuration.as_json = as_json
     _configuration.logger = None
     _take_over("psycopg")
+
+
+def tell_as_events(wanted: bool) -> None:
+    """Whether each record is an event among those of progress from now on: `{"event":"log", …}`."""
+    _configuration.as_events = wanted
+    _configuration.logger = None
 
 
 def debug(event: str, **context: object) -> None:
@@ -59,20 +66,27 @@ def _take_over(library: str) -> None:
 def _logger() -> Any:
     if _configuration.logger is None or _configuration.stream is not sys.stderr:
         _configuration.stream = sys.stderr
-        _configuration.logger = _structured(as_json=_configuration.as_json)
+        _configuration.logger = _structured(_configuration)
     return _configuration.logger
 
 
-def _structured(*, as_json: bool) -> Any:
+def _structured(form: _Configuration) -> Any:
     import structlog
 
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    as_json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    renderer = [_event, *as_json] if form.as_events else as_json if form.as_json else [plain]
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([structlog.processors.format_exc_info, structlog.processors.JSONRenderer()] if as_json else [plain]),
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts" if form.as_events else "timestamp"),
+            *renderer,
         ],
     )
+
+
+def _event(logger: Any, name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """What a record says is its message: `event` says what kind of line it is."""
+    return {"event": "log", "message": record.pop("event"), **record}

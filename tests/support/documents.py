@@ -37,6 +37,11 @@ def checked_error(completed: Completed, code: str) -> dict[str, Any]:
     return error
 
 
+def is_event(line: dict[str, Any]) -> bool:
+    """Whether a line of standard error under `--progress json` follows its schema."""
+    return _validator("progress-event").is_valid(line)
+
+
 def last_line(text: str) -> str:
     """The last physical line."""
     return text.rstrip("\n").rpartition("\n")[2]

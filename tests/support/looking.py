@@ -20,6 +20,7 @@ import psycopg
 from gbrain.app.brain import open_brain, reach_database
 from gbrain.app.settings import read_settings
 from gbrain.app.syncing import run_sync
+from gbrain.domain.events import Event
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, no_probe
 from gbrain.errors import NotFound
@@ -48,6 +49,7 @@ def sync(
     fast_path: bool = True,
     probe: Probe = no_probe,
     parallel: int = 1,
+    emit: Callable[[Event], None] = lambda event: None,
 ) -> list[Result]:
     """Sync one source, or all where none is named, in this process; its looks at folders are bound by permissions."""
 
@@ -62,7 +64,7 @@ def sync(
                 parallel=parallel,
                 workers=1,
                 fetch_slots=8,
-                emit=lambda event: None,
+                emit=emit,
                 probe=probe,
                 use_fast_path=fast_path,
             )

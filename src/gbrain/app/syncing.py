@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gbrain.app.brain import Brain
-from gbrain.domain.events import Event, ParallelLowered
+from gbrain.domain.events import Event, ParallelLowered, SourcesChosen
 from gbrain.domain.fleet import Past, in_order, slow_ones
 from gbrain.domain.outcome import Code, Result
 from gbrain.domain.parallelism import RENEWALS_AND_REST, lowered, resolve_parallel
@@ -26,6 +26,7 @@ from gbrain.services.budget import narrowest
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.deriving import Derivers
 from gbrain.services.leasing import LeaseKeeper, term_in_force
+from gbrain.services.progress import Board
 from gbrain.services.resolving import resolve
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
@@ -68,6 +69,7 @@ async def run_sync(
     counting = _Counting(brain)
     pasts = await brain.ask(registry.pasts)
     chosen = _in_order(chosen, pasts)
+    emit(SourcesChosen(source_ids=[source.id for source in chosen]))
     slots = Slots(fetch=fetch_slots, write=width, slow=slow_ones(pasts))
     async with _context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
         if options.dry_run:
@@ -153,6 +155,7 @@ async def _context(
             allow_private_hosts=brain.settings.allow_private_hosts,
             use_fast_path=use_fast_path,
             ran_out_of_room=brain.ran_out_of_room,
+            board=Board(emit),
             emit=emit,
             probe=probe,
         )

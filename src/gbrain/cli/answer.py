@@ -28,22 +28,61 @@ def put_document(document: dict[str, Any]) -> None:
 
 def put_error_document(code: str, message: str, hint: str | None) -> None:
     """The one document of a command that could not answer."""
-    error = {"code": code, "message": presentable(message), "hint": presentable(hint) if hint else None}
-    _write(orjson.dumps({"schema_version": SCHEMA_VERSION, "error": error}) + b"\n")
+    _write(orjson.dumps({"schema_version": SCHEMA_VERSION, "error": _error(code, message, hint)}) + b"\n")
 
 
 def tell(text: str) -> None:
     """One line for a person, on standard error."""
-    try:
-        sys.stderr.write(presentable(text) + "\n")
-        sys.stderr.flush()
-    except OSError:
-        pass
+    if _Telling.as_events:
+        tell_event({"event": "log", "level": "info", "message": presentable(text)})
+    else:
+        _say(presentable(text) + "\n")
 
 
-def tell_error(message: str, hint: str | None) -> None:
+def tell_error(code: str, message: str, hint: str | None) -> None:
     """`error: what was tried, on what, what to do`, in one line."""
-    tell(f"error: {message.rstrip('.')}" + (f"; {hint}" if hint else ""))
+    if _Telling.as_events:
+        tell_event({"event": "error", **_error(code, message, hint)})
+    else:
+        tell(f"error: {message.rstrip('.')}" + (f"; {hint}" if hint else ""))
+
+
+def tell_event(fields: dict[str, Any]) -> None:
+    """One JSON object for a program, on standard error; the time comes last."""
+    _say((orjson.dumps(fields | {"ts": instant(datetime.now(UTC))}) + b"\n").decode())
+
+
+def tell_as_events(wanted: bool) -> None:
+    """Whether each line on standard error is a JSON object from now on."""
+    _Telling.as_events = wanted
+
+
+def stand(text: str) -> None:
+    """A line on the terminal of standard error that gives way to whatever is written next."""
+    _say(text, stands=bool(text))
+
+
+class _Telling:
+    """How standard error is written. `stands`: a line there is to give way."""
+
+    as_events = False
+    stands = False
+
+
+def _say(text: str, *, stands: bool = False) -> None:
+    _give_way()
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, AttributeError):
+        return
+    _Telling.stands = stands
+
+
+def _give_way() -> None:
+    if _Telling.stands:
+        _Telling.stands = False
+        _say("\r\x1b[K")
 
 
 def counted(number: int, word: str) -> str:
@@ -63,7 +102,12 @@ def instant(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _error(code: str, message: str, hint: str | None) -> dict[str, Any]:
+    return {"code": code, "message": presentable(message), "hint": presentable(hint) if hint else None}
+
+
 def _write(data: bytes) -> None:
+    _give_way()
     if sys.stdout is None:
         raise CouldNotRun("there is no standard output to write to", hint="open it, or send it to a file")
     try:

@@ -16,7 +16,7 @@ import typer
 
 from gbrain import __version__, logs
 from gbrain.cli import brain, show, sources, sync, transfer
-from gbrain.cli.answer import put, put_error_document, tell_error
+from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
 from gbrain.cli.state import Globals, Terminated
 from gbrain.errors import GbrainError, UsageError
 
@@ -67,7 +67,10 @@ _INTERRUPTED = 130
 
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every way out leads through here."""
-    as_json = "--json" in itertools.takewhile(lambda word: word != "--", arguments)
+    words = list(itertools.takewhile(lambda word: word != "--", arguments))
+    as_json = "--json" in words
+    tell_as_events(_wants_events(words))
+    logs.tell_as_events(_wants_events(words))
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
@@ -93,6 +96,11 @@ def run(arguments: list[str]) -> int:
         return _fail(143, "terminated", "terminated", "what was committed is kept", as_json=as_json)
 
 
+def _wants_events(words: list[str]) -> bool:
+    """Whether standard error is to be JSON, known before the command line is understood: its errors are too."""
+    return "--progress=json" in words or ("--progress", "json") in itertools.pairwise(words)
+
+
 def _once(message: str) -> str:
     """The message without what typer and click have both said: the command that was perhaps meant."""
     said, question, meant = message.partition(" Did you mean ")
@@ -104,7 +112,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _fail(exit_code: int, code: str, message: str, hint: str | None, *, as_json: bool) -> int:
-    tell_error(message, hint)
+    tell_error(code, message, hint)
     if as_json:
         with contextlib.suppress(GbrainError):
             put_error_document(code, message, hint)

@@ -76,7 +76,7 @@ def _running(row: Assessed) -> dict[str, Any] | None:
     run = row.status.running
     if run is None:
         return None
-    rate, eta = rate_and_eta(run.started_at, row.status.now, run.done, run.total)
+    rate, eta = rate_and_eta(run, row.status.now)
     return {
         "host": presentable(run.host),
         "pid": run.pid,

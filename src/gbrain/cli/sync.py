@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.app.brain import Brain, brain_exists
-from gbrain.cli.answer import put, put_document, tell
+from gbrain.cli.answer import put, put_document
 from gbrain.cli.options import Json, duration, positive
-from gbrain.cli.state import globals_of, here, settings_of, with_brain
-from gbrain.cli.sync_report import document, is_well, lowered, put_result, summary
-from gbrain.domain.events import Event, Finished, ParallelLowered
+from gbrain.cli.state import Terminated, globals_of, here, settings_of, with_brain
+from gbrain.cli.sync_report import document, is_well, summary
+from gbrain.cli.telling import Telling, surface_of
+from gbrain.domain.events import Event, Finished
 from gbrain.domain.outcome import exit_code
 from gbrain.domain.parallelism import DEFAULT_WRITERS
-from gbrain.errors import CouldNotRun, UsageError
+from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
     from gbrain.app.syncing import Synced
     from gbrain.services.context import SyncOptions
 
@@ -49,6 +50,7 @@ def sync(
     ] = False,
     no_pull: Annotated[bool, typer.Option("--no-pull", help="Contact no remote.")] = False,
     no_embed: Annotated[bool, typer.Option("--no-embed", help="Leave embeddings for later.")] = False,
+    progress: Annotated[str, typer.Option(help="auto, plain, json or none.", metavar="FORM")] = "auto",
     as_json: Json = False,
 ) -> int:
     """Bring sources up to date, side by side."""
@@ -75,9 +77,15 @@ def sync(
         workers=positive(workers, "--workers"),
         fetch_slots=positive(fetch_slots, "--fetch-slots"),
     )
-    telling = _Telling(as_json=as_json, is_quiet=globals_of(context).quiet)
+    telling = _telling(context, progress, as_json=as_json)
     started = time.monotonic()
-    synced = _synced(context, asked, telling.emit)
+    try:
+        synced = _synced(context, asked, telling.emit)
+    except (KeyboardInterrupt, Terminated):
+        telling.stop()
+        raise
+    finally:
+        telling.close()
     telling.check()
     if as_json:
         put_document(document(synced, timedelta(seconds=time.monotonic() - started)))
@@ -112,6 +120,7 @@ class _Asked:
 
 
 def _synced(context: typer.Context, asked: _Asked, emit: Callable[[Event], None]) -> Synced:
+    from gbrain.app.brain import brain_exists
     from gbrain.app.syncing import run_sync
 
     settings = settings_of(context)
@@ -147,26 +156,7 @@ def _nothing(asked: _Asked) -> Synced:
     return Synced(parallel=1, connections_peak=0, results=[])
 
 
-class _Telling:
-    """Prints events as they come. A standard output that cannot be written is said when the work is done."""
-
-    def __init__(self, *, as_json: bool, is_quiet: bool) -> None:
-        self._as_json, self._is_quiet = as_json, is_quiet
-        self._unwritable: CouldNotRun | None = None
-
-    def emit(self, event: Event) -> None:
-        """Tell of one event, where there is a line for it."""
-        if isinstance(event, ParallelLowered) and not self._is_quiet:
-            tell(lowered(event))
-        elif isinstance(event, Finished) and not self._as_json and self._unwritable is None:
-            if self._is_quiet and is_well(event.result):
-                return
-            try:
-                put_result(event.result)
-            except CouldNotRun as error:
-                self._unwritable = error
-
-    def check(self) -> None:
-        """Raise what kept the lines from being written."""
-        if self._unwritable is not None:
-            raise self._unwritable
+def _telling(context: typer.Context, form: str, *, as_json: bool) -> Telling:
+    flags = globals_of(context)
+    surface = surface_of(form, is_quiet=flags.quiet, is_verbose=flags.verbose > 0, color=not flags.no_color)
+    return Telling(surface, as_json=as_json, is_quiet=flags.quiet)

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
 from gbrain.domain.outcome import Result
 from gbrain.domain.parallelism import Limit
 from gbrain.domain.steps import Phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhaseEntered:
-    """A source's run is busy with something else now. `total` items, where they are counted already."""
+class Kind(StrEnum):
+    """What a report of progress is about, in the words of the contract."""
 
+    START = "start"
+    TICK = "tick"
+    HEARTBEAT = "heartbeat"
+    """Nothing has changed, and the work goes on."""
+    FINISH = "finish"
+    ABORT = "abort"
+    """The phase ended before its work was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a source's run is with what it is busy with now.
+
+    `done` of `total` items: objects while it fetches, paths while it plans, paths of the plan while it writes. `total`
+    is None until it is counted. `rate_per_s` is of the last 30 s; it and `eta` are None where they cannot be told yet.
+    `elapsed` is the phase's.
+    """
+
+    kind: Kind
     source_id: str
     phase: Phase
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progressed:
-    """A batch was committed: `done` of `total` items of the plan are in."""
-
-    source_id: str
     done: int
-    total: int
+    total: int | None
+    rate_per_s: float | None
+    eta: timedelta | None
+    elapsed: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +58,11 @@ class ParallelLowered:
     limit: Limit
 
 
-Event = PhaseEntered | Progressed | Finished | ParallelLowered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesChosen:
+    """Which sources take part, in the order in which they start."""
+
+    source_ids: list[str]
+
+
+Event = Progress | Finished | ParallelLowered | SourcesChosen

@@ -11,6 +11,7 @@ from gbrain.domain.events import Event
 from gbrain.domain.steps import Probe
 from gbrain.services.deriving import Derivers
 from gbrain.services.leasing import LeaseKeeper
+from gbrain.services.progress import Board
 from gbrain.store.connection import Pool
 
 
@@ -28,6 +29,7 @@ class SyncContext:
     use_fast_path: bool
     ran_out_of_room: Callable[[], bool]
     """Asked when the database breaks off: whether that was for want of room."""
+    board: Board
     emit: Callable[[Event], None]
     probe: Probe
 

@@ -13,17 +13,18 @@ from pathlib import Path
 from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
+from gbrain.domain.steps import Phase
 from gbrain.git.acquire import acquire
 from gbrain.git.acquired import Acquired, FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
 from gbrain.services import writing
+from gbrain.services.attempt import is_damage, move_to, received
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.services.reconciling import Reconciliation, plan, stopped
-from gbrain.services.run import is_damage, move_to
 from gbrain.services.selecting import rules_of
 from gbrain.services.slots import Slots
 from gbrain.services.sync_one import refusal_of
@@ -55,8 +56,11 @@ async def dry_run_all(
         return replace(result, duration=timedelta(seconds=asyncio.get_running_loop().time() - started))
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(source)) for source in chosen]
-    return sorted((task.result() for task in tasks), key=lambda result: result.source_id)
+        telling = group.create_task(context.board.keep_telling(None))
+        async with asyncio.TaskGroup() as fleet:
+            runs = [fleet.create_task(one(source)) for source in chosen]
+        telling.cancel()
+    return sorted((run.result() for run in runs), key=lambda result: result.source_id)
 
 
 class _DryRun:
@@ -68,10 +72,12 @@ class _DryRun:
         self._counts = Counts()
         self._planned = Planned()
         self._revision: str | None = None
+        self._compared = self._done = 0
 
     async def row(self, source: Source) -> Result:
         """What a sync of the source would say; errors of the source are its row's."""
         self._fetch_slot = self._slots.fetch(source.id)
+        self._progress = self._context.board.run_of(source.id)
         state: SourceState | None = None
         trouble = refusal_of(self._context, source)
         try:
@@ -79,7 +85,12 @@ class _DryRun:
                 state = await sources.one(conn, source.id)
             if trouble is None and state is not None:
                 trouble = await self._in_time(state)
+                self._progress.finish() if trouble is None else self._progress.abort()
+        except asyncio.CancelledError:
+            self._progress.abort()
+            raise
         except (Exception, BaseExceptionGroup) as error:
+            self._progress.abort()
             let_through(error)
             trouble = trouble_of(error, source.id, self._context.ran_out_of_room)
         bookmark = state.bookmark if state else None
@@ -120,12 +131,14 @@ class _DryRun:
         except (RepositoryDamaged, BaseExceptionGroup) as error:
             if anew_since is not None or not acquired.can_be_made_anew or not is_damage(error):
                 raise
+            self._progress.abort()
             return await self._look(state, anew_since=began)
         fetch = acquired.fetch
         return refused or (problem_trouble(fetch.problem) if isinstance(fetch, FetchProblem) else None)
 
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         async with self._fetch_slot:
+            self._progress.enter(Phase.FETCH)
             return await acquire(
                 source.location,
                 source_id=source.id,
@@ -135,7 +148,7 @@ class _DryRun:
                 subdir=source.subdir,
                 fetch_stall=self._context.fetch_stall,
                 allow_private_hosts=self._context.allow_private_hosts,
-                report=lambda progress: None,
+                report=received(self._progress),
                 lent=self._context.mirrors,
                 anew_since=anew_since,
             )
@@ -158,6 +171,7 @@ class _DryRun:
                     retry=retry,
                     allow_mass_delete=self._options.allow_mass_delete,
                     enter=_enter_nothing,
+                    looked=self._looked,
                     report=lambda counts, items, total: None,
                     count=lambda counts: None,
                 )
@@ -173,18 +187,19 @@ class _DryRun:
 
     async def _compare(self, work: Reconciliation) -> Trouble | None:
         source = work.state.source
+        self._progress.enter(Phase.PLAN)
         with Spool() as spool, TextPlaces() as places:
             async with work.repository.blobs() as blobs:
                 await plan(spool, work, blobs)
                 refused = await stopped(spool, work, blobs)
-                size_bytes = spool.totals()[1]
+                planned, size_bytes = spool.totals()
                 carrier = Carrier(
                     pool=self._context.pool,
                     blobs=blobs,
                     derivers=self._context.derivers,
                     in_processes=size_bytes > THREAD_LIMIT_BYTES,
                     writer=work.writer,
-                    report=lambda counts, items: None,
+                    report=lambda counts, some: self._rehearsed(some, planned),
                     draw=_numbers_that_no_page_has(),
                 )
                 for cleared in spool.clearing(BATCH_ITEMS):
@@ -212,10 +227,20 @@ class _DryRun:
                 new = places.unknown([*found.came, *found.went])
                 places.told(new, await places_of_texts(conn, writer.source_id, new))
             created, deleted = places.move(found.came, found.went)
+            carrier.report(Counts(), sum(piece.items for piece in part))
             self._counts += Counts(chunks_created=created, chunks_deleted=deleted)
             for path, action in _actions(part, found):
                 self._planned.note(path, action)
                 self._counts += Counts(**{action: 1})
+
+    def _looked(self, paths: int) -> None:
+        self._compared = self._done = paths
+        self._progress.advance(paths)
+
+    def _rehearsed(self, some: int, items: int) -> None:
+        """What is rehearsed counts on from what was compared."""
+        self._done += some
+        self._progress.advance(self._done, self._compared + items)
 
     def _writer(self, source: Source) -> Writer:
         """Who would write; nothing is written by it."""

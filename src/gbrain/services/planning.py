@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -24,15 +24,21 @@ PIECE = 1000
 
 
 async def plan_whole(
-    spool: Spool, pool: Pool, source_id: str, entries: AsyncGenerator[list[TreeEntry], None], rules: Rules
+    spool: Spool,
+    pool: Pool,
+    source_id: str,
+    entries: AsyncGenerator[list[TreeEntry], None],
+    rules: Rules,
+    looked: Callable[[int], None] = lambda paths: None,
 ) -> None:
-    """Compare the whole tree with all rows of the source.
+    """Compare the whole tree with all rows of the source; `looked` is told of how many paths were compared so far.
 
     A run that was cut off may have left a group half settled. Of the pages of a group all but one have a suffix, so
     that those are doubted; paths of the ledger may share a slug with a page meanwhile, so that all of those are.
     """
     rows = windows(entries, stored.stored_pages(pool, source_id), stored.stored_entries(pool, source_id))
     any_stored = False
+    compared = 0
     async with aclosing(rows):
         async for tree, pages, noted in rows:
             triples = align(tree, pages, noted)
@@ -40,6 +46,8 @@ async def plan_whole(
             of_pages = [page.slug for _, page, _ in triples if page is not None]
             of_ledger = [entry.slug for _, _, entry in triples if entry is not None and entry.slug]
             any_stored = any_stored or bool(of_pages or of_ledger)
+            compared += len(triples)
+            looked(compared)
             spool.doubt(of_ledger + [slug for slug in of_pages if "~" in slug])
     await _settle(spool, pool, source_id, any_stored=any_stored)
 
@@ -51,14 +59,18 @@ async def plan_changes(
     changes: AsyncGenerator[list[TreeChange], None],
     rules: Rules,
     blobs: BlobReader,
+    looked: Callable[[int], None] = lambda paths: None,
 ) -> None:
     """Compare only the paths in which the bookmark's tree and the new one differ: for a settled source."""
+    compared = 0
     async with aclosing(changes):
         async for piece in changes:
             for some in _pieces(piece):
                 pages, entries = await stored.stored_at(pool, source_id, [change.path for change in some])
                 triples = align([change.after for change in some if change.after is not None], pages, entries)
                 spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
+                compared += len(some)
+                looked(compared)
     await _ask_sizes(spool, blobs)
     await _settle(spool, pool, source_id, any_stored=True)
 

@@ -26,8 +26,8 @@ class Reconciliation:
     """What is to be made equal, and whom to tell.
 
     `full` mends what no plan touches and derives every page again, `retry` what has failed. `enter` is told of each
-    phase with its total, `report` of each commit with its counts, how many items it held, and the total; `count` of
-    commits before the plan.
+    phase with its total, `looked` of how many paths the plan has compared so far, `report` of each commit with its
+    counts, how many items it held, and the total; `count` of commits before the plan.
     """
 
     context: SyncContext
@@ -39,6 +39,7 @@ class Reconciliation:
     retry: bool
     allow_mass_delete: bool
     enter: Callable[[Phase, int | None], Awaitable[None]]
+    looked: Callable[[int], None]
     report: Callable[[Counts, int, int], None]
     count: Callable[[Counts], None]
 
@@ -86,9 +87,10 @@ async def plan(spool: Spool, work: Reconciliation, blobs: BlobReader) -> None:
     rules = rules_of(source, full=work.full, retry=work.retry)
     before, after = work.state.bookmark, work.move.after
     if before is not None and await _may_take_fast_path(work):
-        await plan_changes(spool, pool, source.id, work.repository.diff_trees(before.tree, after.tree), rules, blobs)
+        changes = work.repository.diff_trees(before.tree, after.tree)
+        await plan_changes(spool, pool, source.id, changes, rules, blobs, work.looked)
     else:
-        await plan_whole(spool, pool, source.id, work.repository.list_tree(after.tree), rules)
+        await plan_whole(spool, pool, source.id, work.repository.list_tree(after.tree), rules, work.looked)
 
 
 async def _may_take_fast_path(work: Reconciliation) -> bool:

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from gbrain.domain.health import Health, Signs, Staleness, assess, staleness_of
 from gbrain.domain.lease import Holder, Life
+from gbrain.domain.pace import ETA_AFTER_S, remaining
 from gbrain.machine.process import machine_id, this_process
 from gbrain.services.leasing import life_of
 from gbrain.store.connection import Connection
-from gbrain.store.status import SourceStatus, statuses
+from gbrain.store.status import Running, SourceStatus, statuses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,10 @@ def _assessed(status: SourceStatus) -> Assessed:
     return Assessed(status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere)
 
 
-def rate_and_eta(started_at: datetime, now: datetime, done: int, total: int | None) -> tuple[float | None, int | None]:
-    """Items a second since the run began, and the seconds left; None before 3 s of work or without a total."""
-    seconds = (now - started_at).total_seconds()
-    if seconds < 3 or not done:
-        return None, None
-    rate = done / seconds
-    return round(rate, 1), (round((total - done) / rate) if total is not None else None)
+def rate_and_eta(run: Running, now: datetime) -> tuple[float | None, int | None]:
+    """Items a second in the last 30 s, and the seconds left at that rate; None where they cannot be told yet."""
+    rate = None if run.rate_per_s is None else round(run.rate_per_s, 1)
+    seconds = (now - (run.phase_at or run.started_at)).total_seconds()
+    if not run.rate_per_s or run.total is None or seconds < ETA_AFTER_S:
+        return rate, None
+    return rate, round(remaining(run.done, run.total, run.rate_per_s).total_seconds())

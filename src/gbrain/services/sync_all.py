@@ -20,11 +20,15 @@ async def sync_all(
     An error of one ends that one alone; cancelling ends all.
     """
     async with asyncio.TaskGroup() as group:
-        renewing = group.create_task(context.keeper.run())
+        beside = [
+            group.create_task(context.keeper.run()),
+            group.create_task(context.board.keep_telling(context.pool)),
+        ]
         async with asyncio.TaskGroup() as fleet:
-            tasks = [
+            runs = [
                 fleet.create_task(sync_one(context, source, options, slots, all_sources=all_sources))
                 for source in chosen
             ]
-        renewing.cancel()
-    return sorted((task.result() for task in tasks), key=lambda result: result.source_id)
+        for task in beside:
+            task.cancel()
+    return sorted((run.result() for run in runs), key=lambda result: result.source_id)

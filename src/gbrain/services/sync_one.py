@@ -51,7 +51,7 @@ async def _under_lease(
         if isinstance(taken, Held):
             return await _row(context, source, _held(source, taken), all_sources=all_sources)
         logs.debug("the lease is ours", source=source.id, token=taken.token)
-        run = Run(context, options, slots, fetch_slot, taken, all_sources=all_sources)
+        run = Run(context, options, slots, fetch_slot, taken, source_id=source.id, all_sources=all_sources)
         try:
             outcome = await _run(context, source, options, run, taken)
             if isinstance(outcome, Result):
@@ -67,7 +67,7 @@ async def _run(context: SyncContext, source: Source, options: SyncOptions, run: 
     try:
         async with deadline, context.keeper.hold(lease):
             context.probe(source.id, Step.LEASED)
-            return await run.bring_in(source.id)
+            return await run.bring_in()
     except TimeoutError:
         if not deadline.expired():
             raise

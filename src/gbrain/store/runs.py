@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,17 @@ class Run:
     id: int
     lease: Lease
     started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowProgress:
+    """How far a run under way is with its phase, and how many items a second it does."""
+
+    run_id: int
+    phase: Phase
+    done: int
+    total: int | None
+    rate_per_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,18 @@ async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, f
 async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) -> None:
     """Say what the run is busy with from now on."""
     await conn.execute(SQL["enter"], {"run": run.id, "phase": phase.value, "total": total})
+
+
+async def keep_progress(conn: Connection, news: Sequence[RowProgress]) -> None:
+    """Say how far these runs are, those whose rows are free."""
+    values = {
+        "runs": [row.run_id for row in news],
+        "phases": [row.phase.value for row in news],
+        "done": [row.done for row in news],
+        "totals": [row.total for row in news],
+        "rates": [row.rate_per_s for row in news],
+    }
+    await conn.execute(SQL["keep_progress"], values)
 
 
 async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool, wrote: timedelta | None) -> int:

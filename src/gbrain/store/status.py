@@ -24,6 +24,10 @@ class Running:
     phase: str
     done: int
     total: int | None
+    rate_per_s: float | None
+    """Items a second in the last half minute, as the run itself said; None until it has."""
+    phase_at: datetime | None
+    """Since when it is busy with its phase."""
     holder: Holder
     """Of the lease the run is under."""
 
@@ -67,6 +71,6 @@ async def statuses(conn: Connection) -> list[SourceStatus]:
 
 
 def _running(row: Sequence[Any]) -> Running:
-    fields = dict(zip(Running.__dataclass_fields__, row[:6], strict=False))
-    host, boot, pids, pid, started = row[6:]
+    fields = dict(zip(Running.__dataclass_fields__, row[:8], strict=False))
+    host, boot, pids, pid, started = row[8:]
     return Running(**fields, holder=Holder(host=host, boot=boot, pids=pids, pid=pid, started=started))

@@ -9,13 +9,34 @@ WITH ours AS (
         hint = 'what it had committed is kept and the next run goes on from there'
     WHERE source_id = %(source)s AND finished_at IS NULL AND EXISTS (SELECT FROM ours)
 )
-INSERT INTO gbrain.runs (source_id, lease_token, host, pid, phase, from_revision)
-SELECT %(source)s, token, %(host)s, %(pid)s, 'fetch', %(from_revision)s FROM ours
+INSERT INTO gbrain.runs (source_id, lease_token, host, pid, phase, phase_at, from_revision)
+SELECT %(source)s, token, %(host)s, %(pid)s, 'fetch', clock_timestamp(), %(from_revision)s FROM ours
 RETURNING id, clock_timestamp()
 
 -- What a run is busy with, for whoever looks.
 -- name: enter
-UPDATE gbrain.runs SET phase = %(phase)s, done = 0, total = %(total)s WHERE id = %(run)s
+UPDATE gbrain.runs
+SET phase = %(phase)s, phase_at = clock_timestamp(), done = 0, total = %(total)s, rate_per_s = NULL
+WHERE id = %(run)s
+
+-- How far the runs of this process are, and how fast they go. What is written counts itself, batch by batch, in the
+-- transactions that write. A row that a batch has locked is left out: its next round is soon.
+-- name: keep_progress
+WITH news AS (
+    SELECT * FROM unnest(
+        %(runs)s::bigint[], %(phases)s::text[], %(done)s::bigint[], %(totals)s::bigint[], %(rates)s::double precision[]
+    ) AS n (run, phase, done, total, rate_per_s)
+), free AS (
+    SELECT r.id
+    FROM gbrain.runs AS r JOIN news ON news.run = r.id AND news.phase = r.phase
+    WHERE r.finished_at IS NULL
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+)
+UPDATE gbrain.runs AS r
+SET done = CASE WHEN r.phase = 'write' THEN r.done ELSE news.done END,
+    total = coalesce(news.total, r.total), rate_per_s = news.rate_per_s
+FROM news JOIN free ON free.id = news.run
+WHERE r.id = news.run
 
 -- What a batch has added, in the batch's own transaction.
 -- name: advance

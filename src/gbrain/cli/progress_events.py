@@ -1,0 +1,42 @@
+"""Progress as JSON: one object a line on standard error, as everything there is then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from gbrain.cli.answer import tell_event
+from gbrain.domain.events import Progress
+from gbrain.domain.outcome import Result
+
+
+class ProgressEvents:
+    """Each event as the engine tells it."""
+
+    def choose(self, source_ids: Sequence[str]) -> None:
+        """Those that take part are known by their events."""
+
+    def progress(self, event: Progress) -> None:
+        """One line."""
+        tell_event(
+            {
+                "event": event.kind.value,
+                "phase": event.phase.value,
+                "source_id": event.source_id,
+                "done": event.done,
+                "total": event.total,
+                "rate_per_s": None if event.rate_per_s is None else round(event.rate_per_s, 1),
+                "eta_s": None if event.eta is None else round(event.eta.total_seconds()),
+                "elapsed_ms": round(event.elapsed.total_seconds() * 1000),
+            }
+        )
+
+    def finish(self, result: Result) -> None:
+        """The answer says it."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """Lines do not get into each other's way."""
+        return nullcontext()
+
+    def close(self) -> None:
+        """Each line was written as it came."""
