@@ -1,61 +1,21 @@
-"""Timing whole processes, sampling their memory, and naming the machine."""
+"""Sampling the memory of processes, and naming the machine."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GBRAIN = str(Path(sys.executable).with_name("gbrain"))
 
-
-@dataclass(frozen=True)
-class Home:
-    """A brain to measure on: a home folder, and a URL where it is served."""
-
-    folder: Path
-    url: str | None = None
-
-    def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GBRAIN_", "GIT_"))}
-        kept |= {"GBRAIN_HOME": str(self.folder), "GIT_CONFIG_GLOBAL": os.devnull}
-        return kept | ({"GBRAIN_DATABASE_URL": self.url} if self.url else {})
-
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command; its standard output. Any other exit code is an error."""
-        done = subprocess.run([GBRAIN, *arguments], env=self.env(), capture_output=True, text=True)
-        if done.returncode != code:
-            raise RuntimeError(
-                f"gbrain {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-            )
-        return done.stdout
-
-    def timed(self, *arguments: str) -> float:
-        """Seconds of the whole process, start-up included."""
-        started = time.perf_counter()
-        self.run(*arguments)
-        return time.perf_counter() - started
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a command in a session of its own and return."""
-        return subprocess.Popen(
-            [GBRAIN, *arguments],
-            env=self.env(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def destroy(self) -> None:
-        """Delete an embedded brain."""
-        if self.url is None:
-            subprocess.run([GBRAIN, "destroy", "--yes"], env=self.env(), capture_output=True)
+def settle_disk() -> None:
+    """Write out what earlier work has left to be written."""
+    os.sync()
+    time.sleep(0.5)
 
 
 def machine() -> str:

@@ -13,35 +13,25 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import psycopg
 
-from benchmarks import corpus, floor
-from benchmarks.measure import GBRAIN, Home, MemorySampler, machine, sample_until
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from benchmarks import corpus, fleet, floor
+from benchmarks.figures import Figure, at_most, line, runs, table
+from benchmarks.home import GBRAIN, Home
+from benchmarks.measure import MemorySampler, sample_until, settle_disk
 from support.servers import pgbouncer, postgres
 
 SOURCES = ("s0", "s1", "s2", "s3")
 PAGES = 2000
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    case: str
-    measured: str
-    target: str
-    is_met: bool
+GROUPS = {"fleet": list(fleet.CASES)}
+"""Names for several cases."""
 
 
 def main() -> None:
@@ -51,24 +41,26 @@ def main() -> None:
         "large": large_cases,
         "memory": memory_cases,
         "start": start_cases,
+        **fleet.CASES,
     }
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join(cases)}")
+    parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join((*cases, *GROUPS))}")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md too")
     arguments = parser.parse_args()
     figures: list[Figure] = []
-    for name in arguments.case or list(cases):
+    named = [case for name in arguments.case for case in GROUPS.get(name, [name])]
+    for name in named or cases:
         work = Path(tempfile.mkdtemp(prefix="gbrain-bench-"))
         try:
             for figure in cases[name](work):
-                print(_line(figure), flush=True)
+                print(line(figure), flush=True)
                 figures.append(figure)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    table = _table(figures)
-    print(table)
+    page = table(figures)
+    print(page)
     if arguments.write:
-        Path(__file__).with_name("RESULTS.md").write_text(table)
+        Path(__file__).with_name("RESULTS.md").write_text(page)
 
 
 def sync_cases(work: Path) -> Iterator[Figure]:
@@ -82,14 +74,14 @@ def sync_cases(work: Path) -> Iterator[Figure]:
     yield Figure(
         f"first sync of {PAGES * len(SOURCES):,} pages ({size / 1e6:.1f} MB), embedded",
         f"{first:.2f} s = {first / least:.2f} × the floor of {least:.2f} s (of it {reading:.2f} s reading); "
-        f"runs {_runs(synced)}, floors {_runs([sum(parts) for parts in floors])}",
+        f"runs {runs(synced)}, floors {runs([sum(parts) for parts in floors])}",
         "at most 1.3 × the floor and 9 s",
         first <= 1.3 * least and first <= 9,
     )
-    yield _at_most("the same again, nothing changed, server not running", _ticks(home), 0.6)
-    yield _at_most(f"verify of the {PAGES * len(SOURCES):,} pages", [home.timed("sources", "verify", "--all")], first)
-    yield _at_most("20 pages changed in each of the 4", _changed(home, repositories), 1.2)
-    yield _at_most("a folder of 5,000 pages renamed", _renamed(work), 3.0)
+    yield at_most("the same again, nothing changed, server not running", _ticks(home), 0.6)
+    yield at_most(f"verify of the {PAGES * len(SOURCES):,} pages", [home.timed("sources", "verify", "--all")], first)
+    yield at_most("20 pages changed in each of the 4", _changed(home, repositories), 1.2)
+    yield at_most("a folder of 5,000 pages renamed", _renamed(work), 3.0)
     yield _recovered(home, repositories)
     yield _connections(home, repositories)
     home.destroy()
@@ -103,12 +95,12 @@ def _interleaved(work: Path, repositories: list[Path]) -> tuple[list[float], lis
     for number in range(3):
         home.destroy()
         home = _registered(work / f"home-{number}", repositories)
-        _settle_disk()
+        settle_disk()
         synced.append(home.timed("sync", "--all", "--no-embed"))
         rows = rows or floor.rows_of(home.folder, SOURCES)
         empty = Home(work / f"floor-{number}")
         empty.run("init")
-        _settle_disk()
+        settle_disk()
         floors.append(floor.seconds(empty.folder, repositories, rows))
         empty.destroy()
     return synced, floors, home
@@ -117,7 +109,7 @@ def _interleaved(work: Path, repositories: list[Path]) -> tuple[list[float], lis
 def _ticks(home: Home) -> list[float]:
     times = []
     for _ in range(5):
-        _wait_until_stopped(home)
+        home.wait_until_stopped()
         times.append(home.timed("sync", "--all", "--no-embed"))
     return times
 
@@ -129,7 +121,7 @@ def _changed(home: Home, repositories: list[Path]) -> list[float]:
             seeds = range(turn * 20, turn * 20 + 20)
             changes = [(_path(i), corpus.page(900_000 + turn * 1000 + number * 100 + i)) for i in seeds]
             corpus.commit(repository, changes, message="change")
-        _wait_until_stopped(home)
+        home.wait_until_stopped()
         times.append(home.timed("sync", "--all", "--no-embed"))
     return times
 
@@ -146,7 +138,7 @@ def _renamed(work: Path) -> list[float]:
         identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.org")
         commit = _git(repository, *identity, "commit-tree", moved, "-p", "main", "-m", "rename")
         _git(repository, "update-ref", "refs/heads/main", commit)
-        _wait_until_stopped(home)
+        home.wait_until_stopped()
         started = time.perf_counter()
         document = json.loads(home.run("sync", "--all", "--no-embed", "--json"))
         times.append(time.perf_counter() - started)
@@ -169,10 +161,10 @@ def _recovered(home: Home, repositories: list[Path]) -> Figure:
         time.sleep(1.5)
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
-        runs, first = _working(home)
-        delays.append(runs)
+        working, first = _working(home)
+        delays.append(working)
         batches.append(first)
-    figure = _at_most("kill -9, then sync: started, and working under all four leases after", delays, 1.0)
+    figure = at_most("kill -9, then sync: started, and working under all four leases after", delays, 1.0)
     first_batch = f"; first batch committed after {statistics.median(batches):.2f} s"
     return Figure(figure.case, figure.measured + first_batch, figure.target, figure.is_met)
 
@@ -244,7 +236,7 @@ def large_cases(work: Path) -> Iterator[Figure]:
         _register(direct, repositories)
         direct.run("sync", "--all", "--no-embed")
         times = [pooled.timed("sync", "--all", "--no-embed") for _ in range(5)]
-        yield _at_most("4 sources of 50,000 pages, nothing changed, served, through pgbouncer", times, 1.5)
+        yield at_most("4 sources of 50,000 pages, nothing changed, served, through pgbouncer", times, 1.5)
     repositories = [work / f"t{number}" for number in range(4)]
     _write_corpus(repositories)
     with postgres(18) as server:
@@ -252,7 +244,7 @@ def large_cases(work: Path) -> Iterator[Figure]:
         _register(home, repositories)
         home.run("sync", "--all", "--no-embed")
         times = [home.timed("sources", "status", "--json") for _ in range(5)]
-        yield _at_most("sources status --json on 8,000 pages, served", times, 0.4)
+        yield at_most("sources status --json on 8,000 pages, served", times, 0.4)
 
 
 def memory_cases(work: Path) -> Iterator[Figure]:
@@ -314,7 +306,7 @@ def start_cases(work: Path) -> Iterator[Figure]:
         started = time.perf_counter()
         subprocess.run([GBRAIN, "--version"], check=True, capture_output=True)
         times.append(time.perf_counter() - started)
-    yield _at_most("gbrain --version", times, 0.12)
+    yield at_most("gbrain --version", times, 0.12)
 
 
 def _write_corpus(repositories: list[Path]) -> int:
@@ -339,49 +331,12 @@ def _registered(folder: Path, repositories: list[Path]) -> Home:
 def _register(home: Home, repositories: list[Path]) -> None:
     for repository in repositories:
         home.run("sources", "add", repository.name, "--path", str(repository))
-    _wait_until_stopped(home)
-
-
-def _wait_until_stopped(home: Home) -> None:
-    """Until no server of an embedded home is left, so that each run starts its own."""
-    while home.url is None and any((home.folder / "postgres").glob("postmaster.pid")):
-        time.sleep(0.01)
-    time.sleep(0.3)
-
-
-def _settle_disk() -> None:
-    os.sync()
-    time.sleep(0.5)
+    home.wait_until_stopped()
 
 
 def _git(repository: Path, *arguments: str, fed: str | None = None) -> str:
     command = ["git", "-C", str(repository), *arguments]
     return subprocess.run(command, input=fed, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def _at_most(case: str, times: list[float], limit: float) -> Figure:
-    middle = statistics.median(times)
-    return Figure(case, f"{middle:.2f} s; runs {_runs(times)}", f"at most {limit:.2f} s", middle <= limit)
-
-
-def _runs(times: list[float]) -> str:
-    return " ".join(f"{seconds:.2f}" for seconds in times)
-
-
-def _line(figure: Figure) -> str:
-    return f"{'met   ' if figure.is_met else 'MISSED'}  {figure.case}: {figure.measured} ({figure.target})"
-
-
-def _table(figures: list[Figure]) -> str:
-    rows = [f"| {f.case} | {f.measured} | {f.target} | {'met' if f.is_met else '**missed**'} |" for f in figures]
-    head = "| case (whole process, start-up included) | measured, median | target | |\n|---|---|---|---|\n"
-    missed = sum(not figure.is_met for figure in figures)
-    return (
-        f"# Results\n\nWritten by `python -m benchmarks.run --write` on {datetime.now(UTC):%Y-%m-%d}.\n\n"
-        f"Machine: {machine()}.\n\n{len(figures) - missed} targets met, {missed} missed.\n\n{head}"
-        + "\n".join(rows)
-        + "\n"
-    )
 
 
 if __name__ == "__main__":
