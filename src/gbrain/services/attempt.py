@@ -175,12 +175,14 @@ class Attempt:
     def _report(self, counts: Counts, items: int, total: int) -> None:
         self._count(counts)
         self._done += items
+        logs.debug("a batch is in", source=self._record.source_id, items=items, done=self._done, of=total)
         self._progress.advance(self._done, total)
 
     def _count(self, counts: Counts) -> None:
         self.counts += counts
 
     async def _enter(self, phase: Phase, total: int | None) -> None:
+        logs.debug("a phase begins", source=self._record.source_id, phase=phase.value, items=total)
         async with answering(self._context.pool) as conn:
             await runs.enter(conn, self._record, phase, total=total)
         self._done = 0

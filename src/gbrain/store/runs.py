@@ -22,6 +22,7 @@ class Run:
     """A run under way."""
 
     id: int
+    source_id: str
     lease: Lease
     started_at: datetime
 
@@ -86,7 +87,7 @@ async def begin(conn: Connection, source_id: str, lease: Lease, me: Holder, *, f
     row = await (await conn.execute(SQL["begin"], values | {"from_revision": from_revision})).fetchone()
     if row is None:
         raise LeaseLost(f"the lease {lease.name} was lost before the run began", hint="run the sync again")
-    return Run(id=row[0], lease=lease, started_at=row[1])
+    return Run(id=row[0], source_id=source_id, lease=lease, started_at=row[1])
 
 
 async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) -> None:

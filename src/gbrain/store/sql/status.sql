@@ -1,4 +1,5 @@
--- Everything the dashboard shows, one row a source, by id: no counting, only what the writers keep.
+-- Everything the dashboard shows, one row a source, by id: no counting, only what the writers keep. Runs are looked at only
+-- where a lease is held: a source may have many thousands of them.
 -- name: status
 SELECT s.id, s.name, s.host_id, s.host_name, s.path, s.url, s.federated, s.enabled, s.max_age,
        st.last_sync_at, st.last_attempt_at, st.last_attempt_status, st.last_attempt_code, st.bookmark_commit,
@@ -10,7 +11,7 @@ JOIN gbrain.states AS st ON st.source_id = s.id
 LEFT JOIN gbrain.leases AS l ON l.name = 'gbrain-sync:' || s.id AND l.expires_at >= clock_timestamp()
 LEFT JOIN LATERAL (
     SELECT * FROM gbrain.runs AS r
-    WHERE r.source_id = s.id AND r.lease_token = l.token AND r.finished_at IS NULL
+    WHERE l.token IS NOT NULL AND r.source_id = s.id AND r.lease_token = l.token AND r.finished_at IS NULL
     ORDER BY r.id DESC LIMIT 1
 ) AS r ON true
 WHERE s.archived_at IS NULL
