@@ -54,7 +54,7 @@ USAGE_ERRORS = [
     ("--nonsense", "sources", "list", "--json"),
 ]
 LATER = [
-    *[("sync", "--all", "--json", flag) for flag in ("--watch", "--timeout=soon", "--progress=loud")],
+    *[("sync", "--all", "--json", flag) for flag in ("--timeout=soon", "--progress=loud", "--interval=5m")],
     *[("sources", word, "--json") for word in ("webhook", "nonsense")],
     *[(word, "--json") for word in ("embed", "models", "search", "code", "doctor", "jobs", "serve", "mcp", "tokens")],
 ]

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from gbrain.app.brain import Brain, open_brain
 from gbrain.app.settings import Settings
-from gbrain.app.syncing import run_sync, run_verify
+from gbrain.app.syncing import run_sync
+from gbrain.app.verifying import run_verify
 from gbrain.domain import fingerprint, slugs
 from gbrain.domain.outcome import Result, Status
 from gbrain.domain.renames import pair

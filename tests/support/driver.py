@@ -27,7 +27,8 @@ import psycopg
 
 from gbrain.app.brain import open_brain, reach_database
 from gbrain.app.settings import read_settings
-from gbrain.app.syncing import run_sync, run_verify
+from gbrain.app.syncing import run_sync
+from gbrain.app.verifying import run_verify
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, Step, no_probe
 from gbrain.services.context import SyncOptions

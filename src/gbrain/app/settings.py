@@ -26,6 +26,7 @@ class Settings:
     lease_term: timedelta = timedelta(seconds=30)
     fetch_stall: timedelta = timedelta(seconds=60)
     allow_private_hosts: bool = False
+    watch_poll: timedelta = timedelta(seconds=30)
     max_connections: int | None = None
 
 
@@ -141,6 +142,14 @@ SETTINGS = (
         parse=_boolean,
         default="false",
         meaning="Whether remotes may lie on private and loopback addresses, and be reached by plain http.",
+    ),
+    Setting(
+        key="watch_poll",
+        variable=None,
+        in_file=True,
+        parse=_duration,
+        default="30s",
+        meaning="How often `sync --watch` asks each remote whether it moved; more rarely beyond 120 sources.",
     ),
     Setting(
         key="max_connections",

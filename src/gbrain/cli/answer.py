@@ -15,6 +15,10 @@ from gbrain.errors import CouldNotRun
 SCHEMA_VERSION = 1
 
 
+class ReaderGone(Exception):
+    """Nobody reads standard output any more: what goes on answering for ever ends."""
+
+
 def put(text: str) -> None:
     """One piece of the answer, with a line end. A reader that has gone away is no error."""
     _write((text + "\n").encode("utf-8", "surrogateescape"))
@@ -29,6 +33,11 @@ def put_document(document: dict[str, Any]) -> None:
 def put_error_document(code: str, message: str, hint: str | None) -> None:
     """The one document of a command that could not answer."""
     _write(orjson.dumps({"schema_version": SCHEMA_VERSION, "error": _error(code, message, hint)}) + b"\n")
+
+
+def has_reader() -> bool:
+    """False once standard output was found closed: what is put there since goes nowhere."""
+    return not _Answering.is_over
 
 
 def tell(text: str) -> None:
@@ -60,6 +69,12 @@ def tell_as_events(wanted: bool) -> None:
 def stand(text: str) -> None:
     """A line on the terminal of standard error that gives way to whatever is written next."""
     _say(text, stands=bool(text))
+
+
+class _Answering:
+    """How standard output is."""
+
+    is_over = False
 
 
 class _Telling:
@@ -122,5 +137,6 @@ def _write(data: bytes) -> None:
 
 
 def _write_no_more() -> None:
+    _Answering.is_over = True
     # What is buffered must not be tried again when the interpreter closes the stream.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -31,13 +31,15 @@ class LiveTable:
         self._live: Live | None = None
         self._drawn_at = self._since = clock()
         self._is_closed = False
+        self._standing = ""
         stand("opening the brain …")
 
     def choose(self, source_ids: Sequence[str]) -> None:
         """So many are to come; until there is something to see a line says so."""
         self._fleet.chosen += len(source_ids)
-        self._since = self._clock()
+        self._standing = ""
         if self._live is None:
+            self._since = self._clock()
             stand(f"syncing {counted(len(source_ids), 'source')} …")
 
     def progress(self, event: Progress) -> None:
@@ -52,6 +54,15 @@ class LiveTable:
         if not is_well(result):
             self._fleet.troubled[result.source_id] = result
         self._draw()
+
+    def rest(self, text: str) -> None:
+        """The table gives way to a line, and begins anew with the next that is at work."""
+        self._erase()
+        self._fleet = Fleet(began_s=self._clock())
+        self._since = self._clock()
+        if not self._is_closed and text != self._standing:
+            stand(text)
+        self._standing = text
 
     def aside(self) -> AbstractContextManager[object]:
         """The table goes, and comes back below what was written."""

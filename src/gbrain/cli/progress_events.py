@@ -34,6 +34,9 @@ class ProgressEvents:
     def finish(self, result: Result) -> None:
         """The answer says it."""
 
+    def rest(self, text: str) -> None:
+        """Those who are silent are at rest."""
+
     def aside(self) -> AbstractContextManager[object]:
         """Lines do not get into each other's way."""
         return nullcontext()

@@ -40,6 +40,9 @@ class ProgressLines:
         """Its lines are over."""
         self._due.pop(result.source_id, None)
 
+    def rest(self, text: str) -> None:
+        """Those who are silent are at rest."""
+
     def aside(self) -> AbstractContextManager[object]:
         """Lines do not get into each other's way."""
         return nullcontext()

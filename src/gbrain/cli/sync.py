@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.cli.answer import put, put_document
+from gbrain.cli.answer import ReaderGone, put, put_document
 from gbrain.cli.options import Json, duration, positive
-from gbrain.cli.state import Terminated, globals_of, here, settings_of, with_brain
+from gbrain.cli.state import Terminated, globals_of, settings_of
 from gbrain.cli.sync_report import document, is_well, summary
+from gbrain.cli.sync_request import Asked, synced
 from gbrain.cli.telling import Telling, surface_of
-from gbrain.domain.events import Event, Finished
 from gbrain.domain.outcome import exit_code
-from gbrain.domain.parallelism import DEFAULT_WRITERS
 from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
-    from gbrain.app.syncing import Synced
-    from gbrain.services.context import SyncOptions
+    from gbrain.app.syncing import Synced, Watching
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +47,12 @@ def sync(
     ] = False,
     no_pull: Annotated[bool, typer.Option("--no-pull", help="Contact no remote.")] = False,
     no_embed: Annotated[bool, typer.Option("--no-embed", help="Leave embeddings for later.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on: each source when it moved or its interval is over.")
+    ] = False,
+    interval: Annotated[
+        str | None, typer.Option(help="How long --watch leaves a source alone at most (15m).", metavar="DURATION")
+    ] = None,
     progress: Annotated[str, typer.Option(help="auto, plain, json or none.", metavar="FORM")] = "auto",
     as_json: Json = False,
 ) -> int:
@@ -61,7 +64,9 @@ def sync(
     source = sources[0] if sources else None
     if source is not None and all_sources:
         raise UsageError("--source and --all do not go together", hint="give one of them")
-    asked = _Asked(
+    once = {"--dry-run": dry_run, "--full": full, "--retry-failed": retry_failed}
+    every = _check_watch(watch=watch, interval=interval, once=once)
+    asked = Asked(
         options=SyncOptions(
             full=full,
             pull=not no_pull,
@@ -69,7 +74,7 @@ def sync(
             skip_failed=skip_failed,
             allow_mass_delete=allow_mass_delete,
             dry_run=dry_run,
-            timeout=_time_limit(timeout),
+            timeout=_length(timeout, "--timeout"),
         ),
         named=None if all_sources else settings_of(context).source if source is None else source,
         all_sources=all_sources,
@@ -78,82 +83,60 @@ def sync(
         fetch_slots=positive(fetch_slots, "--fetch-slots"),
     )
     telling = _telling(context, progress, as_json=as_json)
-    started = time.monotonic()
     try:
-        synced = _synced(context, asked, telling.emit)
+        if watch:
+            _watch(context, asked, telling, every, as_json=as_json)
+        done, took = _timed(lambda: synced(context, asked, telling.emit))
+    except ReaderGone:
+        return 0
     except (KeyboardInterrupt, Terminated):
-        telling.stop()
+        telling.stop(is_watch=watch)
+        if watch:
+            return 0
         raise
     finally:
         telling.close()
     telling.check()
     if as_json:
-        put_document(document(synced, timedelta(seconds=time.monotonic() - started)))
-    elif not (globals_of(context).quiet and all(map(is_well, synced.results))):
-        put(summary(synced.results))
-    return exit_code(synced.results, all_sources=all_sources)
+        put_document(document(done, took))
+    elif not (globals_of(context).quiet and all(map(is_well, done.results))):
+        put(summary(done.results))
+    return exit_code(done.results, all_sources=all_sources)
 
 
-def _time_limit(text: str | None) -> timedelta | None:
-    limit = duration(text, "--timeout")
-    if limit is not None and not limit:
-        raise UsageError(f"--timeout is {text!r}, which leaves no time", hint="give one such as 90, 30s, 15m or 3h")
-    return limit
+def _timed(work: Callable[[], Synced]) -> tuple[Synced, timedelta]:
+    started = time.monotonic()
+    return work(), timedelta(seconds=time.monotonic() - started)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the flags ask for; None is what they leave to us."""
-
-    options: SyncOptions
-    named: str | None
-    all_sources: bool
-    parallel: int | None
-    workers: int | None
-    fetch_slots: int | None
-
-    @property
-    def connections(self) -> int:
-        """As many as it may write at once with, and one more."""
-        width = self.parallel or min(self.workers or DEFAULT_WRITERS, DEFAULT_WRITERS)
-        return width + 1
+def _check_watch(*, watch: bool, interval: str | None, once: dict[str, bool]) -> timedelta | None:
+    """The interval of a watch, with which what is for once does not go; None where there is none."""
+    every = _length(interval, "--interval")
+    if every is not None and not watch:
+        raise UsageError("--interval is for --watch", hint="add --watch")
+    for flag, is_given in once.items() if watch else ():
+        if is_given:
+            raise UsageError(f"{flag} and --watch do not go together", hint="give one of them")
+    return every
 
 
-def _synced(context: typer.Context, asked: _Asked, emit: Callable[[Event], None]) -> Synced:
-    from gbrain.app.brain import brain_exists
-    from gbrain.app.syncing import run_sync
+def _watch(context: typer.Context, asked: Asked, telling: Telling, every: timedelta | None, *, as_json: bool) -> None:
+    from gbrain.cli.watching import DEFAULT_INTERVAL, Rounds, keep_watching
 
-    settings = settings_of(context)
+    async def watch(brain: Brain, watching: Watching) -> None:
+        from gbrain.app.syncing import run_watch
 
-    async def work(brain: Brain) -> Synced:
-        return await run_sync(
-            brain,
-            asked.options,
-            named=asked.named,
-            here=here(),
-            all_sources=asked.all_sources,
-            parallel=asked.parallel,
-            workers=asked.workers,
-            fetch_slots=asked.fetch_slots or settings.fetch_slots,
-            emit=emit,
-        )
+        await run_watch(brain, asked.options, watching, **asked.of(context), emit=telling.emit)
 
-    if not asked.options.dry_run:
-        return with_brain(context, work, connections=asked.connections)
-    synced = with_brain(context, work, connections=asked.connections) if brain_exists(settings) else _nothing(asked)
-    for result in synced.results:
-        emit(Finished(result=result))
-    return synced
+    rounds = Rounds(telling, every or DEFAULT_INTERVAL, as_json, globals_of(context).quiet)
+    keep_watching(context, watch, rounds, connections=asked.connections)
 
 
-def _nothing(asked: _Asked) -> Synced:
-    """What a dry run finds where there is no brain yet: it makes none."""
-    from gbrain.app.syncing import Synced
-    from gbrain.services.resolving import resolve
-
-    if not asked.all_sources:
-        resolve([], named=asked.named, here=here())
-    return Synced(parallel=1, connections_peak=0, results=[])
+def _length(text: str | None, flag: str) -> timedelta | None:
+    length = duration(text, flag)
+    if length is not None and not length:
+        raise UsageError(f"{flag} is {text!r}, which is no time", hint="give one such as 90, 30s, 15m or 3h")
+    return length
 
 
 def _telling(context: typer.Context, form: str, *, as_json: bool) -> Telling:

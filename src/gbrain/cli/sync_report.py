@@ -26,6 +26,11 @@ def is_well(result: Result) -> bool:
     return result.status in (Status.OK, Status.SKIPPED) and not result.failures_open
 
 
+def is_no_news(result: Result) -> bool:
+    """Whether all is well with the source, and it holds what it held before."""
+    return is_well(result) and not any(getattr(result.counts, name) for name in result.counts.__slots__)
+
+
 def put_result(result: Result) -> None:
     """One source's lines, each with its id before it."""
     for line in _lines(result):

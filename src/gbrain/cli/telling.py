@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gbrain.cli.answer import counted, tell
 from gbrain.cli.progress_words import DOING
-from gbrain.cli.sync_report import is_well, lowered, put_result
+from gbrain.cli.sync_report import is_no_news, is_well, lowered, put_result
 from gbrain.domain.events import Event, Finished, Kind, ParallelLowered, Progress, SourcesChosen
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
@@ -30,6 +30,9 @@ class Surface(Protocol):
     def finish(self, result: Result) -> None:
         """A source's run has ended."""
 
+    def rest(self, text: str) -> None:
+        """Nothing is at work; a watch goes on."""
+
     def aside(self) -> AbstractContextManager[object]:
         """Room for lines of the answer, which may lead to the same terminal."""
 
@@ -47,6 +50,9 @@ class Silence:
         """Nothing is said."""
 
     def finish(self, result: Result) -> None:
+        """Nothing is said."""
+
+    def rest(self, text: str) -> None:
         """Nothing is said."""
 
     def aside(self) -> AbstractContextManager[object]:
@@ -84,6 +90,8 @@ class Telling:
         self._unwritable: CouldNotRun | None = None
         self._cut_off: dict[str, Progress] = {}
         self._chosen, self._ended = 0, 0
+        self.only_news = False
+        """Whether a source that was and is up to date is not worth a line: in a watch, after its first round."""
 
     def emit(self, event: Event) -> None:
         """Tell of one event, where there is a line for it."""
@@ -106,25 +114,37 @@ class Telling:
         """Leave the terminal as it was."""
         self._surface.close()
 
+    def aside(self) -> AbstractContextManager[object]:
+        """Room for lines that are not about one source."""
+        return self._surface.aside()
+
+    def rest(self, text: str) -> None:
+        """A watch has nothing to do at the moment."""
+        self._surface.rest(text)
+
     def check(self) -> None:
         """Raise what kept the lines of the answer from being written."""
         if self._unwritable is not None:
             raise self._unwritable
 
-    def stop(self) -> None:
-        """The sync was told to end: say what is kept."""
+    def stop(self, *, is_watch: bool) -> None:
+        """It was told to end: say what is kept."""
         self._surface.close()
         if self._is_quiet or not self._chosen:
             return
         for event in self._cut_off.values():
             tell(f"[{event.source_id}] stopped while {DOING[event.phase]}{_kept(event)}")
+        if is_watch:
+            tell("stopped watching")
+            return
         tell(f"{self._ended} of {counted(self._chosen, 'source')} had ended; the next sync goes on from here")
 
     def _finish(self, result: Result) -> None:
         self._ended += 1
         self._cut_off.pop(result.source_id, None)
         self._surface.finish(result)
-        if self._as_json or self._unwritable is not None or (self._is_quiet and is_well(result)):
+        is_silent = (self._is_quiet and is_well(result)) or (self.only_news and is_no_news(result))
+        if self._as_json or self._unwritable is not None or is_silent:
             return
         try:
             with self._surface.aside():

@@ -31,7 +31,7 @@ def verify(
     as_json: Json = False,
 ) -> int:
     """Derive every page again at the bookmark and hold it against what is stored."""
-    from gbrain.app.syncing import run_verify
+    from gbrain.app.verifying import run_verify
 
     if source_id is not None and all_sources:
         raise UsageError("an id and --all do not go together", hint="give one of them")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from gbrain.domain.events import SourcesChosen
 from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
@@ -55,11 +56,9 @@ async def dry_run_all(
         result = await _DryRun(context, options, slots, aside, all_sources=all_sources).row(source)
         return replace(result, duration=timedelta(seconds=asyncio.get_running_loop().time() - started))
 
-    async with asyncio.TaskGroup() as group:
-        telling = group.create_task(context.board.keep_telling(None))
-        async with asyncio.TaskGroup() as fleet:
-            runs = [fleet.create_task(one(source)) for source in chosen]
-        telling.cancel()
+    context.emit(SourcesChosen(source_ids=[source.id for source in chosen]))
+    async with asyncio.TaskGroup() as fleet:
+        runs = [fleet.create_task(one(source)) for source in chosen]
     return sorted((run.result() for run in runs), key=lambda result: result.source_id)
 
 

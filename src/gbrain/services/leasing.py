@@ -79,6 +79,8 @@ class LeaseKeeper:
         try:
             while True:
                 await asyncio.sleep(pause)
+                if not self._held:
+                    continue
                 try:
                     conn = conn if conn is not None and not conn.closed else await self._connect()
                     async with asyncio.timeout(pause):

@@ -39,13 +39,13 @@ class Board:
         for run in list(self._runs.values()):
             run.look()
 
-    async def keep_telling(self, pool: Pool | None) -> None:
-        """Tell of what moved and of what goes on without moving, until cancelled; with a pool in the rows too."""
+    async def keep_telling(self, pool: Pool) -> None:
+        """Tell of what moved and of what goes on without moving, in the runs' rows too, until cancelled."""
         kept_at = self._clock()
         while True:
             await asyncio.sleep(LOOKS_APART_S)
             self.look()
-            if pool is not None and self._clock() - kept_at >= _ROWS_APART_S:
+            if self._clock() - kept_at >= _ROWS_APART_S:
                 await self._keep_rows(pool)
                 kept_at = self._clock()
 

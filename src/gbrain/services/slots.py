@@ -19,6 +19,10 @@ class Slots:
         self._for_slow_ones = asyncio.Semaphore(slots_for_slow_ones(fetch))
         self._slow = slow
 
+    def regard_as_slow(self, slow: Collection[str]) -> None:
+        """From now on it is these that timed out last."""
+        self._slow = slow
+
     def fetch(self, source_id: str) -> FetchSlot:
         """The source's fetch slot; one that timed out last waits for one of the few that are for those."""
         waits = [self._for_slow_ones] if source_id in self._slow else []

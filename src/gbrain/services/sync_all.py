@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from gbrain.domain.events import SourcesChosen
 from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
 from gbrain.services.context import SyncContext, SyncOptions
@@ -13,22 +14,25 @@ from gbrain.services.sync_one import sync_one
 
 
 async def sync_all(
-    context: SyncContext, chosen: Sequence[Source], options: SyncOptions, slots: Slots, *, all_sources: bool
+    context: SyncContext,
+    chosen: Sequence[Source],
+    options: SyncOptions,
+    slots: Slots,
+    *,
+    all_sources: bool,
+    ended: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
     """Each source's row, sorted by id. They start in the order in which they are given, as slots come free.
 
-    An error of one ends that one alone; cancelling ends all.
+    `ended` is told of each as it ends. An error of one ends that one alone; cancelling ends all.
     """
-    async with asyncio.TaskGroup() as group:
-        beside = [
-            group.create_task(context.keeper.run()),
-            group.create_task(context.board.keep_telling(context.pool)),
-        ]
-        async with asyncio.TaskGroup() as fleet:
-            runs = [
-                fleet.create_task(sync_one(context, source, options, slots, all_sources=all_sources))
-                for source in chosen
-            ]
-        for task in beside:
-            task.cancel()
+
+    async def one(source: Source) -> Result:
+        result = await sync_one(context, source, options, slots, all_sources=all_sources)
+        ended(result)
+        return result
+
+    context.emit(SourcesChosen(source_ids=[source.id for source in chosen]))
+    async with asyncio.TaskGroup() as fleet:
+        runs = [fleet.create_task(one(source)) for source in chosen]
     return sorted((run.result() for run in runs), key=lambda result: result.source_id)
