@@ -16,6 +16,12 @@ from gbrain.store.statements import statements
 
 SQL = statements("runs")
 
+KEPT_FOR = timedelta(days=90)
+"""A run is on record for so long."""
+KEPT_ALWAYS = 50
+"""So many of a source's last runs are, however old they are."""
+_FORGOTTEN_AT_ONCE = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -131,6 +137,10 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool, wro
     }
     await conn.execute(SQL["finish"], values)
     await conn.execute(SQL["note_attempt"], values)
+    await conn.execute(
+        SQL["forget"],
+        {"source": result.source_id, "keep": KEPT_FOR, "always": KEPT_ALWAYS, "limit": _FORGOTTEN_AT_ONCE},
+    )
     return await failures_open(conn, result.source_id)
 
 

@@ -73,6 +73,20 @@ SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_att
     last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
 WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 
+-- Forget runs that are older than anybody asks for, the last ones of the source never. Only so many of the oldest are
+-- looked at, so that it costs the same however many there are: each run that ends forgets more than it adds.
+-- name: forget
+WITH kept AS (
+    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY id DESC LIMIT %(always)s
+), oldest AS (
+    SELECT id, started_at FROM gbrain.runs
+    WHERE source_id = %(source)s AND id < (SELECT min(id) FROM kept)
+    ORDER BY id LIMIT %(limit)s
+)
+DELETE FROM gbrain.runs AS r
+USING oldest
+WHERE r.id = oldest.id AND oldest.started_at < clock_timestamp() - %(keep)s::interval
+
 -- How many failures of the source are open.
 -- name: failures_open
 SELECT failures_open FROM gbrain.states WHERE source_id = %(source)s
