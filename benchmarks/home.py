@@ -32,7 +32,8 @@ class Home:
     url: str | None = None
 
     def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GBRAIN_", "GIT_"))}
+        unwanted = ("GBRAIN_", "GIT_", "PYTHONDONTWRITEBYTECODE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         kept |= {"GBRAIN_HOME": str(self.folder), "GIT_CONFIG_GLOBAL": os.devnull}
         return kept | ({"GBRAIN_DATABASE_URL": self.url} if self.url else {})
 

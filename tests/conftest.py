@@ -16,6 +16,9 @@ from support.inside import Inside
 from support.repositories import Repository
 from support.servers import Server, pgbouncer, postgres
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""Commands are run as users run them: many would spend most of their time on compiling what was compiled before."""
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
