@@ -46,14 +46,10 @@ def test_a_listing_loads_the_database_and_little_else(brain: BrainCommand, repos
         unneeded = HEAVY | {"multiprocessing", "pyromark", "sqlite3", "structlog", "yaml"}
         assert _tops(loaded) & unneeded == set(), arguments
         assert not {name for name in loaded if name.startswith(("gbrain.chunking", "gbrain.spool"))}
-        assert not loaded & {
-            "rich.live",
-            "rich.progress",
-            "gbrain.services.attempt",
-            "gbrain.services.run",
-            "gbrain.services.verify",
-        }
-        assert ("rich.table" in loaded) == (arguments == ("sources", "status"))
+        work = {f"gbrain.services.{name}" for name in ("attempt", "run", "verify")}
+        drawing = {f"rich.{name}" for name in ("live", "progress", "table")}
+        assert not loaded & (drawing | work | {"gbrain.git.folder", "gbrain.git.fetch"})
+        assert ("rich.text" in loaded) == (arguments == ("sources", "status"))
 
 
 def test_a_sync_with_nothing_new_loads_no_web_no_models_and_no_logs(

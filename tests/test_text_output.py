@@ -68,7 +68,7 @@ def test_names_cannot_break_the_lines_of_any_listing(brain: BrainCommand, inside
     for arguments, code, most in (
         (("sources", "list"), 0, 1),
         (("sources", "failures"), 0, 1),
-        (("sources", "status"), 0, 2),
+        (("sources", "status"), 0, 3),
         (("sources", "verify", "wiki"), 1, 3),
         (("sources", "show", "wiki"), 0, 19),
         (("sources", "remove", "wiki", "--dry-run"), 0, 1),
@@ -138,7 +138,7 @@ def test_the_status_table_shows_the_worst_first_with_numbers_to_the_right(
             inside.run(brain, "sync", "--source", name, code=1 if name == "c-attention" else 0)
     shutil.rmtree(tmp_path / "b-failing")
     inside.run(brain, "sync", "--source", "b-failing", code=1)
-    heading, *lines = inside.run(brain, "sources", "status").out.splitlines()
+    heading, *lines, last = inside.run(brain, "sources", "status").out.splitlines()
     assert [line.split()[:2] for line in lines] == [
         ["b-failing", "failing"],
         ["c-attention", "attention"],
@@ -150,7 +150,8 @@ def test_the_status_table_shows_the_worst_first_with_numbers_to_the_right(
         end = heading.index(column) + len(column)
         assert all(line[end - 1].isdigit() and line[end : end + 1] in ("", " ") for line in lines)
     assert "path missing" in lines[0]
-    assert "open failures" in lines[1]
+    assert "1 open failure" in lines[1]
+    assert last.startswith("4 sources: 1 failing, 1 attention, 1 unknown, 1 ok; ")
 
 
 def test_colour_is_for_terminals_that_want_it(brain: BrainCommand, repository: Repository, inside: Inside) -> None:

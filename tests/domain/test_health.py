@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from gbrain.domain.health import Health, Signs, Staleness, assess, rank, staleness_of
 
 _NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 _DAY = timedelta(hours=24)
-_ages = st.none() | st.timedeltas(timedelta(0), timedelta(days=400))
+_spans = st.timedeltas(timedelta(0), timedelta(days=400))
+_ages = st.none() | _spans
 
 
 def signs(
@@ -58,6 +60,24 @@ def test_staleness_turns_exactly_at_its_limits(
 ) -> None:
     last_sync_at = None if age is None else _NOW - age
     assert staleness_of(last_sync_at, _NOW, max_age) is expected
+
+
+@given(st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=36_500)))
+def test_whatever_the_limit_it_is_stale_from_that_very_instant_and_severe_from_the_third(
+    max_age: timedelta | None,
+) -> None:
+    limit = max_age or _DAY
+    at = [timedelta(0), limit - _TICK, limit, 3 * limit - _TICK, 3 * limit, 4 * limit]
+    found = [staleness_of(_NOW - age, _NOW, max_age) for age in at if age <= _NOW - _EVER]
+    expected = [Staleness.FRESH] * 2 + [Staleness.STALE] * 2 + [Staleness.SEVERE] * 2
+    assert found == expected[: len(found)]
+
+
+@given(_spans, _spans, st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=400)))
+def test_a_source_never_gets_fresher_by_waiting(age: timedelta, longer: timedelta, max_age: timedelta | None) -> None:
+    order = [Staleness.FRESH, Staleness.STALE, Staleness.SEVERE]
+    now, later = (staleness_of(_NOW - span, _NOW, max_age) for span in (age, age + longer))
+    assert order.index(now) <= order.index(later)
 
 
 @pytest.mark.parametrize(

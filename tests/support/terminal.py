@@ -52,7 +52,7 @@ class Terminal:
     def resize(self, columns: int, rows: int) -> None:
         """Another size, which the command is told of."""
         self._screen.resize(rows, columns)
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        resize(self._master, columns, rows)
 
     def type(self, keys: bytes) -> None:
         """Type on its keyboard."""
@@ -83,16 +83,22 @@ class Terminal:
 
 
 @contextmanager
-def on_terminal(
-    brain: BrainCommand, *arguments: str, columns: int = 100, rows: int = 24, **environ: str
-) -> Iterator[Terminal]:
+def on_terminal(brain: BrainCommand, *arguments: str, columns: int = 100, rows: int = 24) -> Iterator[Terminal]:
     """The command on a terminal of its own; killed with the block if it has not ended by then."""
+    with opened(brain, *arguments, columns=columns, rows=rows) as (process, master):
+        yield Terminal(master, process, columns, rows)
+
+
+@contextmanager
+def opened(
+    brain: BrainCommand, *arguments: str, columns: int, rows: int
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The command and our end of its terminal."""
     master, slave = pty.openpty()
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    env = {name: value for name, value in brain.env().items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
+    resize(master, columns, rows)
     process = subprocess.Popen(
         [GBRAIN, *arguments],
-        env=env | {"TERM": "xterm-256color"} | environ,
+        env=_environment(brain),
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -101,9 +107,19 @@ def on_terminal(
     )
     os.close(slave)
     try:
-        yield Terminal(master, process, columns, rows)
+        yield process, master
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(DEADLINE_S)
         os.close(master)
+
+
+def resize(descriptor: int, columns: int, rows: int) -> None:
+    """Give a terminal another size; who runs on it is told."""
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def _environment(brain: BrainCommand) -> dict[str, str]:
+    kept = {name: value for name, value in brain.env().items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+    return kept | {"TERM": "xterm-256color"} | brain.environ

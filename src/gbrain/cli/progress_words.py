@@ -36,7 +36,7 @@ def amount(done: int, total: int | None) -> str:
 
 def rate(per_s: float) -> str:
     """`310/s`, and slow ones with a decimal."""
-    return f"{per_s:,.0f}/s" if per_s >= 10 else f"{per_s:.1f}/s"
+    return f"{per_s:,.0f}/s" if per_s >= 10 else f"{round(per_s, 1):g}/s"
 
 
 def span(duration: timedelta) -> str:

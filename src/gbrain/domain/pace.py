@@ -11,6 +11,7 @@ ETA_AFTER_S = 3.0
 """Before so much work nobody can say how long the rest takes."""
 RATE_AFTER_S = 1.0
 _SAMPLES_APART_S = 0.5
+_LONGEST_S = 1e8
 
 
 class Pace:
@@ -54,5 +55,5 @@ class Pace:
 
 
 def remaining(done: int, total: int, rate_per_s: float) -> timedelta:
-    """How long the rest takes at a rate."""
-    return timedelta(seconds=max(0, total - done) / rate_per_s)
+    """How long the rest takes at a rate; three years where it takes longer than anybody waits."""
+    return timedelta(seconds=min(max(0, total - done) / rate_per_s, _LONGEST_S))
