@@ -24,9 +24,16 @@ REFERENCE = ROOT / "docs" / "reference"
 WORDS = [word for words in (Code, Status, SyncStatus, Phase, Reason, Staleness, Health) for word in words]
 FLAGS_OF_OTHERS = {
     "--add": "git config",
+    "--dbname": "pg_restore",
+    "--failed": "ctl",
+    "--file": "pg_dump",
+    "--format": "pg_dump",
     "--global": "git config",
+    "--now": "systemctl",
     "--owner": "createdb",
     "--pwprompt": "createuser",
+    "--schema": "pg_dump",
+    "--user": "ctl",
     "--write": "benchmarks.run",
 }
 

@@ -25,19 +25,22 @@ _DEADLINE_S = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers on a loopback port, trusting everybody."""
+    """A server that answers on a loopback port, trusting everybody, unless its owner has a password."""
 
     major: int
     port: int
     folder: Path
+    owner: str = "gbrain"
+    password: str | None = None
 
     def url(self, database: str) -> str:
-        return f"postgresql://gbrain@127.0.0.1:{self.port}/{database}"
+        who = self.owner if self.password is None else f"{self.owner}:{self.password}"
+        return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
 
 
 @contextmanager
-def postgres(major: int) -> Iterator[Server]:
-    """A new cluster of this major, durable as usual, gone with the block."""
+def postgres(major: int, *, owner: str = "gbrain", password: str | None = None) -> Iterator[Server]:
+    """A new cluster of this major, durable as usual, gone with the block. With a password everybody needs one."""
     folder = Path(tempfile.mkdtemp(prefix=f"gbrain-pg{major}-"))
     folder.chmod(0o755)
     account = _account()
@@ -46,7 +49,8 @@ def postgres(major: int) -> Iterator[Server]:
     data.mkdir()
     if account:
         os.chown(data, account["user"], account["group"])
-    _checked([installation / "bin/initdb", "-D", data, "-U", "gbrain", "-A", "trust", "-E", "UTF8", "-N"], account)
+    entry = _entry_rule(folder, password)
+    _checked([installation / "bin/initdb", "-D", data, "-U", owner, *entry, "-E", "UTF8", "-N"], account)
     port = free_port()
     command = [installation / "bin/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
     command += [arg for setting in _SETTINGS for arg in ("-c", setting)]
@@ -59,7 +63,7 @@ def postgres(major: int) -> Iterator[Server]:
             start_new_session=True,
             **account,
         )
-    server = Server(major=major, port=port, folder=folder)
+    server = Server(major=major, port=port, folder=folder, owner=owner, password=password)
     try:
         _wait_until_it_answers(server.url("postgres"))
         yield server
@@ -75,7 +79,6 @@ def pgbouncer(server: Server, *, pool_size: int = 20) -> Iterator[int]:
     folder = Path(tempfile.mkdtemp(prefix="gbrain-bouncer-"))
     folder.chmod(0o755)
     port = free_port()
-    account = _account()
     (folder / "users.txt").write_text('"gbrain" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
@@ -83,25 +86,31 @@ def pgbouncer(server: Server, *, pool_size: int = 20) -> Iterator[int]:
         f"auth_file = {folder}/users.txt\npool_mode = transaction\ndefault_pool_size = {pool_size}\n"
         f"max_client_conn = 500\npidfile =\nlogfile =\n"
     )
+    try:
+        with run_pgbouncer(folder / "pgbouncer.ini", f"postgresql://gbrain@127.0.0.1:{port}/postgres"):
+            yield port
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def run_pgbouncer(configuration: Path, url: str) -> Iterator[None]:
+    """pgbouncer with this configuration, from when the URL answers to the end of the block."""
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer"
     process = subprocess.Popen(
-        [
-            shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin") or "pgbouncer",
-            "-q",
-            folder / "pgbouncer.ini",
-        ],
+        [program, "-q", configuration],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        **account,
+        **_account(),
     )
     try:
-        _wait_until_it_answers(f"postgresql://gbrain@127.0.0.1:{port}/postgres")
-        yield port
+        _wait_until_it_answers(url)
+        yield
     finally:
-        process.kill()
+        process.terminate()
         process.wait(_DEADLINE_S)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:
@@ -121,6 +130,14 @@ def _account() -> dict[str, Any]:
         return {}
     entry = pwd.getpwnam("nobody")
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _entry_rule(folder: Path, password: str | None) -> list[str]:
+    if password is None:
+        return ["-A", "trust"]
+    file = folder / "password"
+    file.write_text(f"{password}\n")
+    return ["-A", "scram-sha-256", f"--pwfile={file}"]
 
 
 def _within_reach(major: int, folder: Path, account: dict[str, Any]) -> Path:

@@ -16,6 +16,7 @@ from gbrain.cli.main import app
 ROOT = Path(__file__).parents[2]
 
 _BEGINNING = r"(?:^|\|\|\s*|&&\s*|\*\s+)(?:\w+=\S+\s+)*"
+_FENCED = re.compile(r"^```[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPOKEN = re.compile(r"`(?:\w+=\S+\s+)*(gbrain\s[^`]*)`")
 _TYPED = re.compile(_BEGINNING + r"(gbrain\s[^#|>&;]*)")
 
@@ -39,8 +40,9 @@ def documents() -> list[Path]:
 
 
 def command_lines(text: str) -> list[str]:
-    """The command lines of gbrain in a document: in code spans, and in indented lines."""
-    typed = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    """The command lines of gbrain in a document: in code spans, and in blocks of either kind."""
+    blocks = "\n".join(_FENCED.findall(text))
+    typed = [line.strip() for line in text.splitlines() if line.startswith("    ")] + blocks.splitlines()
     found = [*_SPOKEN.findall(text), *(found for line in typed for found in _TYPED.findall(line))]
     return [line for line in found if "[OPTIONS]" not in line]
 
