@@ -60,7 +60,7 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("sources", "create"): {"id": "new", "path": None},
     ("sources", "change"): {"path": None},
     ("runs", "past"): {"limit": 10},
-    ("runs", "forget"): {"keep": timedelta(days=90), "always": 50, "limit": 20},
+    ("runs", "finish"): {"keep": timedelta(days=90), "always": 50, "limit": 20},
     ("runs", "keep_progress"): {"runs": [1], "phases": ["plan"], "done": [3], "totals": [None], "rates": [1.5]},
     ("sources", "count_acknowledged"): {"source_id": "one", "count": 1},
     ("sources", "acknowledge_again"): {

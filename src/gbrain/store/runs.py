@@ -134,14 +134,12 @@ async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool, wro
         "to_revision": result.to_revision,
         "fresh": fresh,
         "wrote": wrote,
+        "keep": KEPT_FOR,
+        "always": KEPT_ALWAYS,
+        "limit": _FORGOTTEN_AT_ONCE,
     }
-    await conn.execute(SQL["finish"], values)
-    await conn.execute(SQL["note_attempt"], values)
-    await conn.execute(
-        SQL["forget"],
-        {"source": result.source_id, "keep": KEPT_FOR, "always": KEPT_ALWAYS, "limit": _FORGOTTEN_AT_ONCE},
-    )
-    return await failures_open(conn, result.source_id)
+    row = await (await conn.execute(SQL["finish"], values)).fetchone()
+    return row[0] if row is not None else 0
 
 
 async def interrupt(conn: Connection, run: Run) -> None:

@@ -47,12 +47,37 @@ SET done = done + %(done)s, added = added + %(added)s, modified = modified + %(m
     chunks_deleted = chunks_deleted + %(chunks_deleted)s
 WHERE id = %(run)s
 
--- How a run ended, unless a later one has said so for it.
+-- How a run ended, unless a later one has said so for it; and what the source remembers of it, as long as the lease is
+-- ours. Freshness moves only where the remote, if there is one, was really asked. Runs that are older than anybody asks
+-- for are forgotten, the last ones of the source never: only so many of the oldest are looked at, so that it costs the
+-- same however many there are, and each run that ends forgets more than it adds. All of it is one statement: most runs
+-- find nothing new, and for them it is most of the work. It gives how many failures of the source are open.
 -- name: finish
-UPDATE gbrain.runs
-SET finished_at = clock_timestamp(), phase = 'finish', status = %(status)s, sync_status = %(sync_status)s,
-    error_code = %(error_code)s, error = %(error)s, hint = %(hint)s, to_revision = %(to_revision)s
-WHERE id = %(run)s AND finished_at IS NULL
+WITH ended AS (
+    UPDATE gbrain.runs
+    SET finished_at = clock_timestamp(), phase = 'finish', status = %(status)s, sync_status = %(sync_status)s,
+        error_code = %(error_code)s, error = %(error)s, hint = %(hint)s, to_revision = %(to_revision)s
+    WHERE id = %(run)s AND finished_at IS NULL
+), ours AS (
+    SELECT token FROM gbrain.leases WHERE name = %(name)s AND token = %(token)s FOR KEY SHARE
+), remembered AS (
+    UPDATE gbrain.states
+    SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
+        last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END,
+        last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
+    WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
+), kept AS (
+    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY id DESC LIMIT %(always)s
+), oldest AS (
+    SELECT id, started_at FROM gbrain.runs
+    WHERE source_id = %(source)s AND id < (SELECT min(id) FROM kept)
+    ORDER BY id LIMIT %(limit)s
+), forgotten AS (
+    DELETE FROM gbrain.runs AS r
+    USING oldest
+    WHERE r.id = oldest.id AND oldest.started_at < clock_timestamp() - %(keep)s::interval
+)
+SELECT failures_open FROM gbrain.states WHERE source_id = %(source)s
 
 -- A run that was told to end says so itself, unless somebody has said it for it.
 -- name: interrupt
@@ -60,32 +85,6 @@ UPDATE gbrain.runs
 SET finished_at = clock_timestamp(), status = 'error', error_code = 'interrupted', error = 'the run was interrupted',
     hint = 'what it had committed is kept and the next run goes on from there'
 WHERE id = %(run)s AND finished_at IS NULL
-
--- What the source remembers of it, as long as the lease is ours. Freshness moves only where the remote, if there is one,
--- was really asked.
--- name: note_attempt
-WITH ours AS (
-    SELECT token FROM gbrain.leases WHERE name = %(name)s AND token = %(token)s FOR KEY SHARE
-)
-UPDATE gbrain.states
-SET last_attempt_at = %(started_at)s, last_attempt_status = %(status)s, last_attempt_code = %(error_code)s,
-    last_sync_at = CASE WHEN %(fresh)s THEN %(started_at)s ELSE last_sync_at END,
-    last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
-WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
-
--- Forget runs that are older than anybody asks for, the last ones of the source never. Only so many of the oldest are
--- looked at, so that it costs the same however many there are: each run that ends forgets more than it adds.
--- name: forget
-WITH kept AS (
-    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY id DESC LIMIT %(always)s
-), oldest AS (
-    SELECT id, started_at FROM gbrain.runs
-    WHERE source_id = %(source)s AND id < (SELECT min(id) FROM kept)
-    ORDER BY id LIMIT %(limit)s
-)
-DELETE FROM gbrain.runs AS r
-USING oldest
-WHERE r.id = oldest.id AND oldest.started_at < clock_timestamp() - %(keep)s::interval
 
 -- How many failures of the source are open.
 -- name: failures_open
