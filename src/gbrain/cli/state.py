@@ -60,7 +60,11 @@ def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]
     settings = settings_of(context)
     say = (lambda text: None) if globals_of(context).quiet else tell
     with reach_database(settings, say) as conninfo:
-        return asyncio.run(_within(settings, conninfo, work, connections))
+        terminate = signal.getsignal(signal.SIGTERM)
+        try:
+            return asyncio.run(_within(settings, conninfo, work, connections))
+        finally:
+            signal.signal(signal.SIGTERM, terminate)  # the loop leaves the default, which would end us at once
 
 
 async def _within(

@@ -12,7 +12,7 @@ import typer
 from gbrain.cli.answer import ReaderGone, put, put_document
 from gbrain.cli.options import Json, duration, positive
 from gbrain.cli.state import Terminated, globals_of, settings_of
-from gbrain.cli.sync_report import document, is_well, summary
+from gbrain.cli.sync_report import document, is_fine, summary
 from gbrain.cli.sync_request import Asked, synced
 from gbrain.cli.telling import Telling, surface_of
 from gbrain.domain.outcome import exit_code
@@ -82,7 +82,7 @@ def sync(
         workers=positive(workers, "--workers"),
         fetch_slots=positive(fetch_slots, "--fetch-slots"),
     )
-    telling = _telling(context, progress, as_json=as_json)
+    telling = _telling(context, progress, as_json=as_json, all_sources=all_sources)
     try:
         if watch:
             _watch(context, asked, telling, every, as_json=as_json)
@@ -99,7 +99,7 @@ def sync(
     telling.check()
     if as_json:
         put_document(document(done, took))
-    elif not (globals_of(context).quiet and all(map(is_well, done.results))):
+    elif not (globals_of(context).quiet and all(is_fine(row, all_sources=all_sources) for row in done.results)):
         put(summary(done.results))
     return exit_code(done.results, all_sources=all_sources)
 
@@ -139,7 +139,7 @@ def _length(text: str | None, flag: str) -> timedelta | None:
     return length
 
 
-def _telling(context: typer.Context, form: str, *, as_json: bool) -> Telling:
+def _telling(context: typer.Context, form: str, *, as_json: bool, all_sources: bool) -> Telling:
     flags = globals_of(context)
     surface = surface_of(form, is_quiet=flags.quiet, is_verbose=flags.verbose > 0, color=not flags.no_color)
-    return Telling(surface, as_json=as_json, is_quiet=flags.quiet)
+    return Telling(surface, as_json=as_json, is_quiet=flags.quiet, all_sources=all_sources)

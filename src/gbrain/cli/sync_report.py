@@ -26,6 +26,11 @@ def is_well(result: Result) -> bool:
     return result.status in (Status.OK, Status.SKIPPED) and not result.failures_open
 
 
+def is_fine(result: Result, *, all_sources: bool) -> bool:
+    """Whether the row makes no exit code of its own: among all sources one that somebody else is syncing is fine."""
+    return is_well(result) or (all_sources and result.status is Status.BUSY and not result.failures_open)
+
+
 def is_no_news(result: Result) -> bool:
     """Whether all is well with the source, and it holds what it held before."""
     return is_well(result) and not any(getattr(result.counts, name) for name in result.counts.__slots__)
@@ -52,7 +57,7 @@ def _lines(result: Result) -> list[str]:
                 f"synced {_short(result.from_revision)}..{_short(result.to_revision)}: {_changes(result)} ({seconds})"
             )
     if result.trouble is not None:
-        lines.append(f"{result.status.value}: {result.trouble.message}; {result.trouble.hint}")
+        lines.append(f"{result.status.value}: {result.trouble.message.rstrip('.')}; {result.trouble.hint}")
     if result.failures_open:
         what = counted(result.failures_open, "file")
         lines.append(f"{what} could not be taken in: gbrain sources failures {result.source_id}")

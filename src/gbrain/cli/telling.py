@@ -9,7 +9,7 @@ from typing import Protocol
 
 from gbrain.cli.answer import counted, tell
 from gbrain.cli.progress_words import DOING
-from gbrain.cli.sync_report import is_no_news, is_well, lowered, put_result
+from gbrain.cli.sync_report import is_fine, is_no_news, lowered, put_result
 from gbrain.domain.events import Event, Finished, Kind, ParallelLowered, Progress, SourcesChosen
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
@@ -85,8 +85,8 @@ def surface_of(form: str, *, is_quiet: bool, is_verbose: bool, color: bool) -> S
 class Telling:
     """Prints events as they come. A standard output that cannot be written is said when the work is done."""
 
-    def __init__(self, surface: Surface, *, as_json: bool, is_quiet: bool) -> None:
-        self._surface, self._as_json, self._is_quiet = surface, as_json, is_quiet
+    def __init__(self, surface: Surface, *, as_json: bool, is_quiet: bool, all_sources: bool) -> None:
+        self._surface, self._as_json, self._is_quiet, self._all_sources = surface, as_json, is_quiet, all_sources
         self._unwritable: CouldNotRun | None = None
         self._cut_off: dict[str, Progress] = {}
         self._chosen, self._ended = 0, 0
@@ -143,7 +143,8 @@ class Telling:
         self._ended += 1
         self._cut_off.pop(result.source_id, None)
         self._surface.finish(result)
-        is_silent = (self._is_quiet and is_well(result)) or (self.only_news and is_no_news(result))
+        needs_nobody = self._is_quiet and is_fine(result, all_sources=self._all_sources)
+        is_silent = needs_nobody or (self.only_news and is_no_news(result))
         if self._as_json or self._unwritable is not None or is_silent:
             return
         try:

@@ -88,7 +88,7 @@ def refusal_of(context: SyncContext, source: Source) -> Trouble | None:
         return Trouble(
             code=Code.OTHER_HOST,
             message=f"the path of {source.id} belongs to another host ({source.host_name})",
-            hint="sync it there, or register it here under another id: gbrain sources add ID --path DIR",
+            hint=f"sync it there, or move it to this one: gbrain sources set {source.id} --path DIR",
         )
     return None
 
