@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from support import scenes
+from support.commands import GBRAIN
 from support.how_tos import blocks_of, complaints, difference
 from support.playing import play, run_detached
+from support.repositories import Repository
 from support.scenery import PASSWORD, Databases
 from support.servers import Server, postgres, run_pgbouncer
 from support.stage import Stage
@@ -30,6 +34,7 @@ PAGES = {
     "docs/how-to/sources.md": scenes.sources,
     "docs/how-to/stuck.md": scenes.stuck,
     "docs/how-to/uninstall.md": scenes.to_be_removed,
+    "docs/how-to/watch.md": scenes.with_wiki,
 }
 """Each page that holds blocks of code, and what must be there before it is played."""
 
@@ -74,6 +79,55 @@ def end_the_other(stage: Stage) -> None:
     assert stage.others["4711"].wait(60) == 143
 
 
+def watch(stage: Stage) -> None:
+    """It is started, sees a commit within its first minute, and stops in order."""
+    process = _started(stage, [GBRAIN, "sync", "--all", "--watch"])
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("[wiki] first sync")
+    assert process.stdout.readline() == "1 ok\n"
+    Repository(stage.home / "wiki").commit({"new.md": "# New\n"})
+    assert "1 added" in process.stdout.readline()
+    _stop(process, signal.SIGINT)
+
+
+def look_on(stage: Stage) -> None:
+    """It shows the wiki, and stops in order."""
+    process = _started(stage, [GBRAIN, "sources", "status", "--watch"])
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("SOURCE")
+    assert process.stdout.readline().startswith("wiki")
+    _stop(process, signal.SIGINT)
+
+
+def start_service(stage: Stage) -> None:
+    """What systemd would run runs until systemd would stop it."""
+    lines = (stage.home / ".config/systemd/user/gbrain-watch.service").read_text().splitlines()
+    command = next(line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart="))
+    process = _started(stage, shlex.split(command.replace("%h", str(stage.home))))
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("[wiki] up to date")
+    _stop(process, signal.SIGTERM)
+
+
+def _started(stage: Stage, command: list[str]) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        command,
+        env=stage.environs["you"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    stage.others[f"{command[0]} {process.pid}"] = process
+    return process
+
+
+def _stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+
+
 BY_HAND: dict[str, Callable[[Stage], None]] = {
     "./demo\n./check": nothing,
     "python3 -m venv ~/.gbrain-venv && ~/.gbrain-venv/bin/pip install .\nexport PATH=~/.gbrain-venv/bin:$PATH": nothing,
@@ -84,6 +138,9 @@ BY_HAND: dict[str, Callable[[Stage], None]] = {
     "ssh wiki-deploy": know_host,
     "kill 4711": end_the_other,
     "systemctl --user disable --now gbrain.timer": nothing,
+    "gbrain sync --all --watch": watch,
+    "gbrain sources status --watch": look_on,
+    "systemctl --user enable --now gbrain-watch\nloginctl enable-linger": start_service,
 }
 """Every block that no test can run, and what is done in its place. A new one is a decision to write down here."""
 

@@ -53,9 +53,10 @@ def without_sources(stage: Stage, databases: Databases) -> None:
 
 
 def with_wiki(stage: Stage, databases: Databases) -> None:
-    """A brain with one source."""
+    """A brain with one source, which a watch asks every second."""
     url = databases.new_url()
-    brain(stage, url, {"wiki": Told(path=repository(stage.home / "wiki", _WIKI))}, _SERVED.format(url))
+    settings = _SERVED.format(url) + 'watch_poll = "1s"\n'
+    brain(stage, url, {"wiki": Told(path=repository(stage.home / "wiki", _WIKI))}, settings)
 
 
 def sources(stage: Stage, databases: Databases) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gbrain.postgres.binaries import wheel_binaries
 from support.commands import GBRAIN
@@ -40,7 +41,7 @@ class Stage:
     by_hand: Mapping[str, Callable[[Stage], None]]
     typed: dict[str, str] = field(default_factory=dict)
     environs: dict[str, dict[str, str]] = field(default_factory=dict)
-    others: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    others: dict[str, subprocess.Popen[Any]] = field(default_factory=dict)
     unplayed: list[str] = field(default_factory=list)
     closing: ExitStack = field(default_factory=ExitStack)
     _enters: dict[str, Sequence[str]] = field(default_factory=dict)
