@@ -225,7 +225,7 @@ def test_cancelling_a_sync_is_not_swallowed_by_an_error_it_causes(
         except asyncio.CancelledError:
             raise RuntimeError("torn") from None
 
-    monkeypatch.setattr("gbrain.services.attempt.acquire", torn)
+    monkeypatch.setattr("gbrain.services.acquiring.acquire", torn)
     with pytest.raises(asyncio.CancelledError):
         sync(wiki.env(), source="wiki")
 

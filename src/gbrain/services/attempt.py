@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,11 +14,10 @@ from gbrain.domain.fingerprint import page_fingerprint
 from gbrain.domain.outcome import Counts, SyncStatus, Trouble
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
-from gbrain.git.acquire import acquire
 from gbrain.git.acquired import Acquired, FetchProblem, NotAsked
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
-from gbrain.git.progress import FetchProgress
+from gbrain.services.acquiring import acquired_for, received
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.progress import RunProgress
 from gbrain.services.selecting import fingerprint_of
@@ -89,15 +88,10 @@ class Attempt:
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         async with self._fetch_slot:
             self._progress.enter(Phase.FETCH)
-            acquired = await acquire(
-                source.location,
-                source_id=source.id,
-                mirrors=self._context.mirrors,
+            acquired = await acquired_for(
+                self._context,
+                source,
                 pull=self._options.pull,
-                branch=source.branch,
-                subdir=source.subdir,
-                fetch_stall=self._context.fetch_stall,
-                allow_private_hosts=self._context.allow_private_hosts,
                 report=received(self._progress),
                 anew_since=anew_since,
             )
@@ -197,16 +191,6 @@ class Attempt:
             limit=self._context.keeper.term / 3,
             probe=lambda step: self._context.probe(source_id, step),
         )
-
-
-def received(progress: RunProgress) -> Callable[[FetchProgress], None]:
-    """Tells of the objects of a fetch as git receives them; what it says of other work counts other things."""
-
-    def report(fetched: FetchProgress) -> None:
-        if fetched.phase == "Receiving objects":
-            progress.advance(fetched.done, fetched.total)
-
-    return report
 
 
 def is_damage(error: BaseException) -> bool:

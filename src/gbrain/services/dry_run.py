@@ -15,12 +15,12 @@ from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
 from gbrain.domain.steps import Phase
-from gbrain.git.acquire import acquire
 from gbrain.git.acquired import Acquired, FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
 from gbrain.services import writing
-from gbrain.services.attempt import is_damage, move_to, received
+from gbrain.services.acquiring import acquired_for, received
+from gbrain.services.attempt import is_damage, move_to
 from gbrain.services.cancelling import let_through
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
@@ -138,17 +138,12 @@ class _DryRun:
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         async with self._fetch_slot:
             self._progress.enter(Phase.FETCH)
-            return await acquire(
-                source.location,
-                source_id=source.id,
-                mirrors=self._aside / "mirrors",
+            return await acquired_for(
+                self._context,
+                source,
                 pull=self._options.pull,
-                branch=source.branch,
-                subdir=source.subdir,
-                fetch_stall=self._context.fetch_stall,
-                allow_private_hosts=self._context.allow_private_hosts,
                 report=received(self._progress),
-                lent=self._context.mirrors,
+                aside=self._aside,
                 anew_since=anew_since,
             )
 

@@ -17,10 +17,10 @@ from gbrain.domain.verification import (
     content_findings,
     structure_findings,
 )
-from gbrain.git.acquire import acquire
 from gbrain.git.blobs import BlobReader
 from gbrain.git.problems import Problem
 from gbrain.git.repository import Repository
+from gbrain.services.acquiring import acquired_for
 from gbrain.services.context import SyncContext
 from gbrain.services.planning import plan_afresh
 from gbrain.services.selecting import fingerprint_of, rules_of
@@ -125,18 +125,7 @@ async def _repository(context: SyncContext, state: SourceState) -> Repository:
         raise CannotVerify("a run is half in: under way, or cut off")
     if bookmark is None or bookmark.fingerprint != fingerprint_of(source):
         raise CannotVerify("its rows were derived under other settings or by another version")
-    acquired = await acquire(
-        source.location,
-        source_id=source.id,
-        mirrors=context.mirrors,
-        pull=False,
-        branch=source.branch,
-        subdir=source.subdir,
-        fetch_stall=context.fetch_stall,
-        allow_private_hosts=context.allow_private_hosts,
-        report=lambda progress: None,
-        look=False,
-    )
+    acquired = await acquired_for(context, source, pull=False, look=False)
     if isinstance(acquired, Problem):
         raise CannotVerify(
             f"its repository cannot be read: {acquired.message}",

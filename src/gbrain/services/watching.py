@@ -14,9 +14,9 @@ from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
 from gbrain.domain.watching import Paces, Watched
 from gbrain.errors import GbrainError
-from gbrain.git.acquire import acquire
 from gbrain.git.acquired import FetchProblem
 from gbrain.git.problems import Problem
+from gbrain.services.acquiring import acquired_for
 from gbrain.services.context import SyncContext, SyncOptions
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
@@ -159,17 +159,7 @@ class Watch:
         """Whether a sync would find something else; of a remote that cannot be asked the sync is to tell."""
         try:
             async with self._slots.fetch(source.id):
-                acquired = await acquire(
-                    source.location,
-                    source_id=source.id,
-                    mirrors=self._context.mirrors,
-                    pull=self._options.pull,
-                    branch=source.branch,
-                    subdir=source.subdir,
-                    fetch_stall=self._context.fetch_stall,
-                    allow_private_hosts=self._context.allow_private_hosts,
-                    report=lambda progress: None,
-                )
+                acquired = await acquired_for(self._context, source, pull=self._options.pull)
         except GbrainError:
             return True
         if isinstance(acquired, Problem) or isinstance(acquired.fetch, FetchProblem):
