@@ -23,6 +23,7 @@ from gbrain.services.progress import RunProgress
 from gbrain.services.selecting import fingerprint_of
 from gbrain.services.slots import FetchSlot, Slots
 from gbrain.services.troubles import mass_delete, problem_trouble
+from gbrain.services.turns import Turn
 from gbrain.store import runs
 from gbrain.store.connection import answering
 from gbrain.store.plan import kept
@@ -117,7 +118,8 @@ class Attempt:
             if is_in:
                 await self._acknowledge(self._writer(source_id))
                 return SyncStatus.UP_TO_DATE
-            return await self._timed(self._reconcile(state, acquired, move, retry=retry))
+            with self._slots.turns.turn() as turn:
+                return await self._timed(self._reconcile(state, acquired, move, turn, retry=retry))
 
     async def _timed(self, reconciling: Coroutine[None, None, SyncStatus | Trouble]) -> SyncStatus | Trouble:
         clock = asyncio.get_running_loop().time
@@ -128,7 +130,7 @@ class Attempt:
         return status
 
     async def _reconcile(
-        self, state: SourceState, acquired: Acquired, move: Move, *, retry: bool
+        self, state: SourceState, acquired: Acquired, move: Move, turn: Turn, *, retry: bool
     ) -> SyncStatus | Trouble:
         """Make the rows say what the revision's tree says, doing no more than what differs."""
         from gbrain.services.reconciling import Reconciliation, reconcile
@@ -146,9 +148,10 @@ class Attempt:
                 retry=retry,
                 allow_mass_delete=self._options.allow_mass_delete,
                 enter=self._enter,
-                looked=self._progress.advance,
+                looked=lambda paths: self._looked(paths, turn),
                 report=self._report,
                 count=self._count,
+                give_way=turn.give_way,
             )
         )
         if refused is not None:
@@ -165,6 +168,10 @@ class Attempt:
         from gbrain.store.batch import acknowledge
 
         await retried(self._context.pool, writer, lambda conn: acknowledge(conn, writer))
+
+    async def _looked(self, paths: int, turn: Turn) -> None:
+        self._progress.advance(paths)
+        await turn.looked_at(paths)
 
     def _report(self, counts: Counts, items: int, total: int) -> None:
         self._count(counts)

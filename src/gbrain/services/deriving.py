@@ -110,7 +110,7 @@ class Derivers:
 
 async def _start() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "gbrain.services.deriving_child"),
+        *("nice", "-n", "10", sys.executable, "-P", "-m", "gbrain.services.deriving_child"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

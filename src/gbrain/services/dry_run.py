@@ -154,22 +154,24 @@ class _DryRun:
         if self._is_in(state, move) and not self._options.full and not retry:
             return None
         async with self._slots.write:
-            return await self._compare(
-                Reconciliation(
-                    context=self._context,
-                    state=state,
-                    repository=acquired.repository,
-                    move=move,
-                    writer=self._writer(state.source),
-                    full=self._options.full,
-                    retry=retry,
-                    allow_mass_delete=self._options.allow_mass_delete,
-                    enter=_enter_nothing,
-                    looked=self._looked,
-                    report=lambda counts, items, total: None,
-                    count=lambda counts: None,
+            with self._slots.turns.turn() as turn:
+                return await self._compare(
+                    Reconciliation(
+                        context=self._context,
+                        state=state,
+                        repository=acquired.repository,
+                        move=move,
+                        writer=self._writer(state.source),
+                        full=self._options.full,
+                        retry=retry,
+                        allow_mass_delete=self._options.allow_mass_delete,
+                        enter=_enter_nothing,
+                        looked=self._looked,
+                        report=lambda counts, items, total: None,
+                        count=lambda counts: None,
+                        give_way=turn.give_way,
+                    )
                 )
-            )
 
     def _is_in(self, state: SourceState, move: Move) -> bool:
         before, after = state.bookmark, move.after
@@ -194,12 +196,14 @@ class _DryRun:
                     in_processes=size_bytes > THREAD_LIMIT_BYTES,
                     writer=work.writer,
                     report=lambda counts, some: self._rehearsed(some, planned),
+                    give_way=work.give_way,
                     draw=_numbers_that_no_page_has(),
                 )
                 for cleared in spool.clearing(BATCH_ITEMS):
                     self._note_drops(cleared)
                     await self._note(carrier, [clear(row) for row in cleared], places)
                 for items in batches(spool.writing(BATCH_ITEMS)):
+                    await work.give_way()
                     read = await blobs.read([item.blob for item in items if item.action == "write"])
                     await self._note(carrier, await derived(carrier, items, read), places)
         if carrier.missing:
@@ -227,7 +231,7 @@ class _DryRun:
                 self._planned.note(path, action)
                 self._counts += Counts(**{action: 1})
 
-    def _looked(self, paths: int) -> None:
+    async def _looked(self, paths: int) -> None:
         self._compared = self._done = paths
         self._progress.advance(paths)
 

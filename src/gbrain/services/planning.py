@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,13 @@ from gbrain.store.connection import Pool
 
 PIECE = 1000
 
+Looked = Callable[[int], Awaitable[None]]
+"""Told, and waited for, after each piece: of how many paths were compared so far."""
+
+
+async def _nothing(paths: int) -> None:
+    """Nobody wants to know."""
+
 
 async def plan_whole(
     spool: Spool,
@@ -29,9 +36,9 @@ async def plan_whole(
     source_id: str,
     entries: AsyncGenerator[list[TreeEntry], None],
     rules: Rules,
-    looked: Callable[[int], None] = lambda paths: None,
+    looked: Looked = _nothing,
 ) -> None:
-    """Compare the whole tree with all rows of the source; `looked` is told of how many paths were compared so far.
+    """Compare the whole tree with all rows of the source; `looked` is told how far it is.
 
     A run that was cut off may have left a group half settled. Of the pages of a group all but one have a suffix, so
     that those are doubted; paths of the ledger may share a slug with a page meanwhile, so that all of those are.
@@ -47,7 +54,7 @@ async def plan_whole(
             of_ledger = [entry.slug for _, _, entry in triples if entry is not None and entry.slug]
             any_stored = any_stored or bool(of_pages or of_ledger)
             compared += len(triples)
-            looked(compared)
+            await looked(compared)
             spool.doubt(of_ledger + [slug for slug in of_pages if "~" in slug])
     await _settle(spool, pool, source_id, any_stored=any_stored)
 
@@ -59,7 +66,7 @@ async def plan_changes(
     changes: AsyncGenerator[list[TreeChange], None],
     rules: Rules,
     blobs: BlobReader,
-    looked: Callable[[int], None] = lambda paths: None,
+    looked: Looked = _nothing,
 ) -> None:
     """Compare only the paths in which the bookmark's tree and the new one differ: for a settled source."""
     compared = 0
@@ -70,7 +77,7 @@ async def plan_changes(
                 triples = align([change.after for change in some if change.after is not None], pages, entries)
                 spool.add(decision for triple in triples if (decision := decide(*triple, rules)) is not None)
                 compared += len(some)
-                looked(compared)
+                await looked(compared)
     await _ask_sizes(spool, blobs)
     await _settle(spool, pool, source_id, any_stored=True)
 

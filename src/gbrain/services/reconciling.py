@@ -13,7 +13,7 @@ from gbrain.git.repository import Repository
 from gbrain.services.context import SyncContext
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.mending import mend
-from gbrain.services.planning import plan_changes, plan_whole
+from gbrain.services.planning import Looked, plan_changes, plan_whole
 from gbrain.services.selecting import rules_of
 from gbrain.services.valve import MassDelete, too_much
 from gbrain.services.writing import Carrier, carry_out, write_move
@@ -27,7 +27,8 @@ class Reconciliation:
 
     `full` mends what no plan touches and derives every page again, `retry` what has failed. `enter` is told of each
     phase with its total, `looked` of how many paths the plan has compared so far, `report` of each commit with its
-    counts, how many items it held, and the total; `count` of commits before the plan.
+    counts, how many items it held, and the total; `count` of commits before the plan. `give_way` is awaited
+    between two batches.
     """
 
     context: SyncContext
@@ -39,9 +40,10 @@ class Reconciliation:
     retry: bool
     allow_mass_delete: bool
     enter: Callable[[Phase, int | None], Awaitable[None]]
-    looked: Callable[[int], None]
+    looked: Looked
     report: Callable[[Counts, int, int], None]
     count: Callable[[Counts], None]
+    give_way: Callable[[], Awaitable[None]]
 
 
 async def reconcile(work: Reconciliation) -> MassDelete | None:
@@ -69,6 +71,7 @@ async def reconcile(work: Reconciliation) -> MassDelete | None:
                 in_processes=size_bytes > THREAD_LIMIT_BYTES,
                 writer=work.writer,
                 report=lambda counts, some: work.report(counts, some, items),
+                give_way=work.give_way,
             )
             await carry_out(spool, carrier, work.move)
     return None

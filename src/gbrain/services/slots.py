@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from gbrain.domain.fleet import slots_for_slow_ones
+from gbrain.services.turns import Turns
 
 
 class Slots:
@@ -15,6 +16,7 @@ class Slots:
 
     def __init__(self, *, fetch: int, write: int, slow: Collection[str] = ()) -> None:
         self.write = asyncio.Semaphore(write)
+        self.turns = Turns()
         self._fetch = asyncio.Semaphore(fetch)
         self._for_slow_ones = asyncio.Semaphore(slots_for_slow_ones(fetch))
         self._slow = slow

@@ -46,6 +46,8 @@ class Carrier:
     writer: Writer
     report: Callable[[Counts, int], None]
     """Called after each commit with what it brought and how many of the plan's items it held."""
+    give_way: Callable[[], Awaitable[None]]
+    """Awaited between two batches."""
     missing: list[bytes] = field(default_factory=list)
     """Paths whose blobs the repository turned out to lack."""
     draw: Callable[[Pool, int], Awaitable[list[int]]] = draw_page_ids
@@ -62,7 +64,11 @@ async def carry_out(spool: Spool, carrier: Carrier, move: Move) -> None:
         pending: asyncio.Queue[asyncio.Task[Pieces] | None] = asyncio.Queue(maxsize=1)
         producer = group.create_task(_produce(spool, carrier, group, pending))
         deriving = await pending.get()
+        is_first = True
         while deriving is not None:
+            if not is_first:
+                await carrier.give_way()
+            is_first = False
             pieces = await deriving
             deriving = await pending.get()
             parts = bounded(pieces, await stored_rows(carrier.pool, page_ids(pieces)))
