@@ -25,8 +25,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from gbrain.domain.outcome import Result
 from gbrain.domain.source import Strategy
 from gbrain.domain.steps import Probe, Step, no_probe
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import UsageError
-from gbrain.services.context import SyncOptions
 from gbrain.services.source_settings import Told
 from support import driver, looking
 from support.commands import BrainCommand

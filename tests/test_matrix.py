@@ -21,7 +21,7 @@ import pytest
 from gbrain.app.brain import Brain, open_brain, reach_database
 from gbrain.app.settings import read_settings
 from gbrain.domain.source import Strategy
-from gbrain.services.context import SyncOptions
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.services.registry import add_source, change_source
 from gbrain.services.source_settings import Told
 from support import driver, looking

@@ -28,8 +28,8 @@ from gbrain.domain.outcome import Result, Status
 from gbrain.domain.renames import pair
 from gbrain.domain.slugs import base_slug, settle
 from gbrain.domain.steps import Probe, Step, no_probe
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.services import registry
-from gbrain.services.context import SyncOptions
 from gbrain.services.source_settings import Told
 from support.driver import pieces_of
 from support.repositories import Repository

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from gbrain.cli.progress_lines import ProgressLines
 from gbrain.domain.events import Event, Kind, Progress, SourcesChosen
 from gbrain.domain.steps import Phase, Step
-from gbrain.services.context import SyncOptions
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.services.progress import LOOKS_APART_S, Board
 from support import looking
 from support.commands import BrainCommand

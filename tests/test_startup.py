@@ -35,7 +35,7 @@ def test_the_version_loads_nothing_but_itself(tmp_path: Path) -> None:
 
 def test_help_loads_neither_the_database_nor_anything_heavy(tmp_path: Path) -> None:
     loaded = _loaded(BrainCommand(home=tmp_path / "home"), "--help")
-    assert _tops(loaded) & (HEAVY | {"structlog"}) == set()
+    assert _tops(loaded) & (HEAVY | {"asyncio", "psycopg", "structlog"}) == set()
 
 
 def test_a_listing_loads_the_database_and_little_else(brain: BrainCommand, repository: Repository) -> None:

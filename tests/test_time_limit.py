@@ -10,7 +10,7 @@ import pytest
 
 from gbrain.domain.outcome import Code, Status
 from gbrain.domain.steps import Step
-from gbrain.services.context import SyncOptions
+from gbrain.domain.sync_options import SyncOptions
 from support import looking
 from support.commands import BrainCommand
 from support.databases import ask

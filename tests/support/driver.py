@@ -31,7 +31,7 @@ from gbrain.app.syncing import run_sync
 from gbrain.app.verifying import run_verify
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, Step, no_probe
-from gbrain.services.context import SyncOptions
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.services.leasing import LeaseKeeper
 from gbrain.services.registry import change_source
 from gbrain.services.source_settings import Told

@@ -23,8 +23,8 @@ from gbrain.app.syncing import run_sync
 from gbrain.domain.events import Event
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, no_probe
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import NotFound
-from gbrain.services.context import SyncOptions
 from gbrain.services.registry import add_source, remove_source
 from gbrain.services.source_settings import Told
 from support.commands import BrainCommand

@@ -15,8 +15,9 @@ from gbrain.domain.outcome import Code, Result
 from gbrain.domain.parallelism import DEFAULT_WRITERS, resolve_parallel
 from gbrain.domain.source import Source
 from gbrain.domain.steps import Probe, no_probe
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import DiskFull
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
 

@@ -9,11 +9,8 @@ import typer
 from gbrain.cli.answer import put_document
 from gbrain.cli.options import Json
 from gbrain.cli.state import globals_of, settings_of, with_brain
-from gbrain.cli.status_document import document
-from gbrain.cli.status_surfaces import put_table
 from gbrain.domain.health import Health
 from gbrain.errors import UsageError
-from gbrain.services.status import read_status
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +33,10 @@ def status(
 
         status_watch.watch(settings_of(context), quiet=flags.quiet, color=not flags.no_color, as_json=as_json)
         return 0
+    from gbrain.cli.status_document import document
+    from gbrain.cli.status_surfaces import put_table
+    from gbrain.services.status import read_status
+
     rows = with_brain(context, lambda brain: brain.ask(read_status))
     if as_json:
         put_document(document(rows))

@@ -16,6 +16,7 @@ from gbrain.cli.sync_report import document, is_fine, summary
 from gbrain.cli.sync_request import Asked, synced
 from gbrain.cli.telling import Telling, surface_of
 from gbrain.domain.outcome import exit_code
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ def sync(
     as_json: Json = False,
 ) -> int:
     """Bring sources up to date, side by side."""
-    from gbrain.services.context import SyncOptions
-
     if sources and len(sources) > 1:
         raise UsageError("--source is given more than once", hint="sync one after the other, or all with --all")
     source = sources[0] if sources else None

@@ -16,7 +16,7 @@ from gbrain.domain.parallelism import DEFAULT_WRITERS
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
     from gbrain.app.syncing import Synced
-    from gbrain.services.context import SyncOptions
+    from gbrain.domain.sync_options import SyncOptions
 
 
 class Reach(TypedDict):

@@ -14,11 +14,12 @@ from gbrain.domain.fingerprint import page_fingerprint
 from gbrain.domain.outcome import Counts, SyncStatus, Trouble
 from gbrain.domain.source import Bookmark, Source, SourceState
 from gbrain.domain.steps import Phase, Step
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.git.acquired import Acquired, FetchProblem, NotAsked
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
 from gbrain.services.acquiring import acquired_for, received
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.progress import RunProgress
 from gbrain.services.selecting import fingerprint_of
 from gbrain.services.slots import FetchSlot, Slots

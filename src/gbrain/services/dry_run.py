@@ -15,6 +15,7 @@ from gbrain.domain.lease import Lease, lease_name
 from gbrain.domain.outcome import Counts, Planned, Result, SyncStatus, Trouble, status_of
 from gbrain.domain.source import Source, SourceState
 from gbrain.domain.steps import Phase
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.git.acquired import Acquired, FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.git.process import RepositoryDamaged
@@ -22,7 +23,7 @@ from gbrain.services import writing
 from gbrain.services.acquiring import acquired_for, received
 from gbrain.services.attempt import is_damage, move_to
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.deriving import THREAD_LIMIT_BYTES
 from gbrain.services.parts import Pieces, bounded, joined, page_ids
 from gbrain.services.reconciling import Reconciliation, plan, stopped

@@ -10,10 +10,11 @@ from gbrain.domain.lease import Lease
 from gbrain.domain.outcome import Code, Counts, Result, Status, SyncStatus, Trouble, status_of
 from gbrain.domain.source import SourceState
 from gbrain.domain.steps import Phase
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.services.attempt import Attempt, Brought
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.slots import FetchSlot, Slots
 from gbrain.services.troubles import problem_trouble, put_away, trouble_of
 from gbrain.store import faults, runs, sources

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from gbrain.domain.events import SourcesChosen
 from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.domain.sync_options import SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.slots import Slots
 from gbrain.services.sync_one import sync_one
 

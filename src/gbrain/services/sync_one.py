@@ -12,9 +12,10 @@ from gbrain.domain.lease import Held, Lease, lease_name
 from gbrain.domain.outcome import Code, Result, Trouble, status_of
 from gbrain.domain.source import Source
 from gbrain.domain.steps import Step
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import DatabaseUnusable, LeaseLost
 from gbrain.services.cancelling import let_through
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.run import Run
 from gbrain.services.slots import Slots
 from gbrain.services.troubles import timed_out, trouble_of

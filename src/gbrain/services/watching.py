@@ -12,12 +12,13 @@ from gbrain import logs
 from gbrain.domain import watching
 from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
+from gbrain.domain.sync_options import SyncOptions
 from gbrain.domain.watching import Paces, Watched
 from gbrain.errors import GbrainError
 from gbrain.git.acquired import FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.services.acquiring import acquired_for
-from gbrain.services.context import SyncContext, SyncOptions
+from gbrain.services.context import SyncContext
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
 
