@@ -8,24 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.commands import BrainCommand
+from support.damage import lose_contents
 from support.documents import checked
 from support.fresh import Fresh
 from support.inside import Inside
 from support.remembered import settle
 from support.repositories import Repository
-
-
-def lose_contents(copies: Path, *, only: str = "") -> None:
-    """Take blobs away, all or only one: what refs stand for is there, what files hold is not."""
-    [place] = copies.glob("*.git")
-    kept = Repository(folder=place)
-    for pack in (place / "objects" / "pack").glob("*.pack"):
-        content = pack.read_bytes()
-        pack.unlink()
-        kept.git("unpack-objects", "-q", fed=content)
-    listed = kept.git("cat-file", "--batch-all-objects", "--batch-check")
-    for blob in (line.split()[0] for line in listed.splitlines() if " blob " in line and line.startswith(only)):
-        (place / "objects" / blob[:2] / blob[2:]).unlink()
 
 
 def of_url(repository: Repository, tmp_path: Path) -> tuple[str, ...]:

@@ -126,8 +126,8 @@ def test_ctrl_c_once_stops_it_and_says_what_is_kept(brain: BrainCommand, reposit
         terminal.type(b"\x03")
         assert terminal.ended() == 130
     assert terminal.lines[-3:] == [
-        "[two] stopped while writing: 0 of 2 are in and stay",
-        "1 of 2 sources had ended; the next sync goes on from here",
+        "[two] stopped while writing: 0 of 2 are done",
+        "of 2 sources 1 had ended; the next sync goes on from here",
         "error: interrupted; what was committed is kept",
     ]
     assert terminal.shows_cursor

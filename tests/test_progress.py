@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import os
+import pty
 import signal
+import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,7 +28,8 @@ from gbrain.domain.steps import Phase, Step
 from gbrain.domain.sync_options import SyncOptions
 from gbrain.services.progress import LOOKS_APART_S, Board
 from support import looking
-from support.commands import BrainCommand
+from support.commands import GBRAIN, BrainCommand
+from support.damage import lose_contents
 from support.databases import ask
 from support.documents import checked, is_event
 from support.driven import poll
@@ -187,7 +195,7 @@ def test_interrupting_tells_what_is_kept_and_aborts_each_phase(brain: BrainComma
         assert process.returncode == 130
         lines = err.decode().splitlines()
         if form == "plain":
-            assert lines[0] == "[wiki] stopped while writing: 0 of 2 are in and stay"
+            assert lines[0] == "[wiki] stopped while writing: 0 of 2 are done"
             assert lines[-1].startswith("error: interrupted")
             continue
         events = [json.loads(line) for line in lines]
@@ -271,6 +279,70 @@ def test_the_sources_that_take_part_are_told_in_the_order_in_which_they_start(
     assert chosen == [["a", "b"]]
 
 
+def test_while_a_damaged_copy_is_fetched_anew_the_row_says_so(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--url", f"file://{repository.folder}")
+    inside.run(brain, "sync", "--all")
+    lose_contents(brain.home / "mirrors")
+    seen: list[tuple[Any, ...]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Progress) and (event.kind, event.phase) == (Kind.START, Phase.FETCH):
+            seen.extend(ask(brain.url or "", "SELECT phase, done, total FROM gbrain.runs ORDER BY id DESC LIMIT 1"))
+
+    looking.sync(brain.env(), options=SyncOptions(full=True), emit=look)
+    assert seen == [("fetch", 0, None), ("fetch", 0, None)]
+
+
+def test_a_terminal_that_goes_away_ends_no_run(brain: BrainCommand, repository: Repository, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        brain.add(name, repository.folder)
+    with _held_up(brain, "two") as let_go, (tmp_path / "out").open("wb") as out:
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", GBRAIN, "sync", "--all"],
+            env=brain.env() | {"TERM": "xterm"},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        until = time.monotonic() + 60
+        while b"1 of 2 done" not in os.read(master, 1 << 16):
+            assert time.monotonic() < until
+        os.close(master)
+        let_go()
+        assert process.wait(60) == 0
+    assert (tmp_path / "out").read_text().endswith("2 ok\n")
+
+
+def test_a_reader_of_events_who_is_slow_costs_no_lease(brain: BrainCommand, repository: Repository) -> None:
+    brain.configure('lease_term = "2s"\n')
+    brain.add("wiki", repository.folder)
+    unread, full = _full_pipe()
+    with _held_up(brain, "wiki") as let_go:
+        process = subprocess.Popen(
+            [GBRAIN, "sync", "--all", "--progress", "json"],
+            env=brain.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=full,
+            start_new_session=True,
+        )
+        os.close(full)
+        expires = "SELECT expires_at FROM gbrain.leases WHERE expires_at > now()"
+        first = poll(lambda: ask(brain.url or "", expires), "it has the lease")
+        poll(lambda: _is_past(brain, first[0][0], 6), "three terms pass")
+        assert ask(brain.url or "", expires), "the lease has lapsed"
+        let_go()
+        with open(unread, "rb") as reader:
+            events = [json.loads(line) for line in reader.read().split()]
+    assert process.wait(60) == 0
+    assert [event["phase"] for event in events if event["event"] == "finish"] == ["fetch", "plan", "write", "finish"]
+
+
 @contextmanager
 def _held_up(brain: BrainCommand, source_id: str) -> Iterator[Callable[[], None]]:
     """The source's writes wait for a lock of ours until the block ends, or what it is given is called."""
@@ -306,3 +378,20 @@ def _most_at_once(events: list[dict[str, Any]]) -> int:
                 open_phases[event["source_id"]].discard(event["phase"])
         most = max(most, sum(bool(phases) for phases in open_phases.values()))
     return most
+
+
+def _full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more; both ends."""
+    unread, full = os.pipe()
+    os.set_blocking(full, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(full, b"\n" * 4096)
+    os.set_blocking(full, True)
+    return unread, full
+
+
+def _is_past(brain: BrainCommand, since: datetime, seconds: int) -> bool:
+    """Whether so many seconds have passed on the database's clock."""
+    [(found,)] = ask(brain.url or "", "SELECT clock_timestamp() > %s + %s * interval '1 s'", since, seconds)
+    return bool(found)

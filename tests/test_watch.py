@@ -9,15 +9,19 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psycopg
 import pytest
 
+from gbrain.app.syncing import Synced
+from gbrain.domain.events import Progress
 from gbrain.postgres import postmaster
 from gbrain.postgres.paths import places_of
+from support import looking
 from support.commands import BrainCommand, Completed
 from support.databases import ask
 from support.documents import checked, checked_error
@@ -25,6 +29,7 @@ from support.driven import poll
 from support.inside import Inside
 from support.remotes import git_daemon, silent_server
 from support.repositories import Repository
+from support.servers import Server, free_port
 
 DEADLINE_S = 60
 QUICK = 'allow_private_hosts = true\nwatch_poll = "1s"\n'
@@ -160,7 +165,7 @@ def test_a_signal_in_the_middle_of_a_run_stops_it_cleanly(
         with _watch(brain) as watching:
             poll(lambda: ask(brain.url or "", "SELECT FROM gbrain.runs WHERE phase = 'write'"), "it writes")
             said = watching.stop(number)
-    assert said.splitlines() == ["[wiki] stopped while writing: 0 of 2 are in and stay", "stopped watching"]
+    assert said.splitlines() == ["[wiki] stopped while writing: 0 of 2 are done", "stopped watching"]
     assert ask(brain.url or "", "SELECT error_code FROM gbrain.runs") == [("interrupted",)]
     assert ask(brain.url or "", "SELECT count(*) FROM gbrain.leases WHERE expires_at > now()") == [(0,)]
 
@@ -224,6 +229,105 @@ def test_a_watch_whose_reader_has_gone_ends(brain: BrainCommand, repository: Rep
     assert process.wait(DEADLINE_S) == 0
     assert process.stderr is not None
     assert process.stderr.read() == b""
+
+
+def test_a_question_that_cannot_be_asked_ends_no_watch(
+    brain: BrainCommand, repository: Repository, tmp_path: Path
+) -> None:
+    brain.configure(QUICK)
+    far = Repository.create(tmp_path / "far", {"a.md": "# A\n"}).bare_clone(tmp_path / "far.git")
+    brain.add("wiki", repository.folder)
+    brain.run("sources", "add", "far", "--url", far.as_uri())
+    with _watch(brain) as watching:
+        watching.round()
+        shutil.rmtree(brain.home / "mirrors")
+        (brain.home / "mirrors").touch()
+        assert watching.until(lambda rows: "far" in rows)["far"]["status"] == "error"
+        repository.commit({"new.md": "# New\n"})
+        assert watching.until(lambda rows: "wiki" in rows)["wiki"]["added"] == 1
+        watching.stop()
+
+
+def test_a_watch_that_waits_for_its_database_stops_in_order(
+    brain: BrainCommand, repository: Repository, server: Server
+) -> None:
+    brain.configure(QUICK)
+    brain.add("wiki", repository.folder)
+    database = (brain.url or "").rpartition("/")[2]
+    with _watch(brain) as watching:
+        watching.round()
+        with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+            conn.execute(f"ALTER DATABASE {database} ALLOW_CONNECTIONS false".encode())
+            conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+        assert watching.process.stderr is not None
+        said = watching.process.stderr.readline().decode()
+        assert said.startswith("the brain cannot be reached and is tried again in 1 s: ")
+        watching.stop(signal.SIGTERM)
+
+
+def test_a_newer_schema_ends_a_watch_so_that_the_newer_program_can_start(
+    brain: BrainCommand, repository: Repository
+) -> None:
+    brain.add("wiki", repository.folder, "--interval", "1s")
+    with _watch(brain) as watching:
+        watching.round()
+        with psycopg.connect(brain.url or "", autocommit=True) as conn:
+            conn.execute("INSERT INTO gbrain.schema_versions (version) VALUES (999)")
+        assert watching.process.wait(DEADLINE_S) == 6
+
+
+def test_a_remote_that_is_away_keeps_nobody_from_taking_in_local_commits(brain: BrainCommand, tmp_path: Path) -> None:
+    brain.configure(QUICK)
+    bare = Repository.create(tmp_path / "origin", {"a.md": "# A\n"}).bare_clone(tmp_path / "origin.git")
+    clone = Repository(tmp_path / "clone")
+    subprocess.run(["git", "clone", "-q", str(bare), str(clone.folder)], check=True)
+    brain.add("wiki", clone.folder)
+    with _watch(brain) as watching:
+        assert watching.round()["wiki"]["status"] == "ok"
+        shutil.move(bare, tmp_path / "away.git")
+        assert watching.until(lambda rows: rows["wiki"]["status"] != "ok")["wiki"]["status"] == "partial"
+        clone.commit({"mine.md": "# Mine\n"})
+        assert watching.until(lambda rows: rows["wiki"]["added"])["wiki"]["status"] == "partial"
+        watching.stop()
+
+
+def test_a_question_that_takes_long_is_answered_by_a_sync_that_everybody_sees(
+    brain: BrainCommand, repository: Repository, tmp_path: Path
+) -> None:
+    brain.configure(QUICK)
+    repository.bare_clone(tmp_path / "served" / "far.git")
+    port = free_port()
+    with ExitStack() as remotes:
+        remotes.enter_context(git_daemon(tmp_path / "served", port=port))
+        brain.run("sources", "add", "far", "--url", f"git://127.0.0.1:{port}/far.git")
+
+        def hang(first: Synced) -> None:
+            assert [result.status for result in first.results] == ["ok"]
+            remotes.close()
+            remotes.enter_context(silent_server(port=port))
+
+        with mock.patch("gbrain.services.watching.ANSWER_S", 0.5):
+            looking.watch(
+                brain.env(),
+                ended=hang,
+                until=lambda event: isinstance(event, Progress) and (event.kind, event.phase) == ("heartbeat", "fetch"),
+            )
+    assert ask(brain.url or "", "SELECT count(*) FROM gbrain.runs WHERE source_id = 'far'") == [(2,)]
+
+
+def test_a_second_ctrl_c_disturbs_no_end(brain: BrainCommand, repository: Repository) -> None:
+    brain.add("wiki", repository.folder)
+    with psycopg.connect(brain.url or "") as conn:
+        conn.execute("SELECT FROM gbrain.states FOR UPDATE")
+        with _watch(brain) as watching:
+            poll(lambda: ask(brain.url or "", "SELECT FROM gbrain.runs WHERE phase = 'write'"), "it writes")
+            for _ in range(3):
+                watching.process.send_signal(signal.SIGINT)
+            said = watching.stop(signal.SIGINT)
+    assert said.splitlines()[-1] == "stopped watching"
+    assert "Traceback" not in said
+    assert ask(brain.url or "", "SELECT error_code FROM gbrain.runs") == [("interrupted",)]
+    assert ask(brain.url or "", "SELECT count(*) FROM gbrain.leases WHERE expires_at > now()") == [(0,)]
 
 
 @contextmanager

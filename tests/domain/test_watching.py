@@ -49,7 +49,8 @@ def test_what_goes_wrong_again_and_again_is_tried_ever_more_rarely_and_still_wit
     for _ in range(times):
         watched = synced(watched, _result(status), now, paces, jitter)
         pauses.append(watched.sync_at_s - now)
-        assert watched.poll_at_s is None
+        assert (watched.poll_at_s is None) == (status is not Status.PARTIAL)
+        assert watched.bad_ends
     assert pauses == sorted(pauses)
     assert max(pauses) <= paces.interval.total_seconds() + 1e-6
     well = synced(watched, _result(Status.OK), now, paces, jitter)

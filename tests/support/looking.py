@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +20,7 @@ import psycopg
 
 from gbrain.app.brain import open_brain, reach_database
 from gbrain.app.settings import read_settings
-from gbrain.app.syncing import run_sync
+from gbrain.app.syncing import Synced, Watching, run_sync, run_watch
 from gbrain.domain.events import Event
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Probe, no_probe
@@ -73,6 +74,41 @@ def sync(
     settings = read_settings(environ)
     with reach_database(settings, lambda text: None) as conninfo, _bound():
         return asyncio.run(work(conninfo))
+
+
+def watch(
+    environ: Mapping[str, str], *, ended: Callable[[Synced], None], until: Callable[[Event], bool], within_s: float = 60
+) -> None:
+    """Watch all sources in this process until an event is as wanted."""
+
+    async def work(conninfo: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def emit(event: Event) -> None:
+            if until(event):
+                task.cancel()
+
+        watching = Watching(interval=timedelta(hours=1), ended=ended, resting=lambda sources: None)
+        async with asyncio.timeout(within_s), open_brain(settings, conninfo, connections=2) as brain:
+            with suppress(asyncio.CancelledError):
+                await run_watch(
+                    brain,
+                    SyncOptions(),
+                    watching,
+                    named=None,
+                    here=Path("/"),
+                    all_sources=True,
+                    parallel=1,
+                    workers=1,
+                    fetch_slots=8,
+                    emit=emit,
+                )
+            task.uncancel()
+
+    settings = read_settings(environ)
+    with reach_database(settings, lambda text: None) as conninfo:
+        asyncio.run(work(conninfo))
 
 
 def renew(environ: Mapping[str, str], source_id: str, told: Told) -> None:

@@ -20,6 +20,7 @@ from gbrain.errors import DiskFull
 from gbrain.services.context import SyncContext
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
+from gbrain.store import schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ async def run_watch(
     from gbrain.services.watching import Round, Terms, Watch
 
     async def choose() -> list[Source]:
+        await brain.ask(schema.refuse_newer_stored)
         sources = await chosen(brain, named=named, here=here, all_sources=all_sources)
         taking_part = [source for source in sources if takes_part(source)] if all_sources else sources
         return await lined_up(brain, taking_part, slots)
@@ -107,7 +109,7 @@ async def run_watch(
         watching.ended(Synced(parallel=width, connections_peak=counting.peak, results=of_round.results, took=took))
 
     sources = await chosen(brain, named=named, here=here, all_sources=all_sources)
-    at_most = max(len(sources), DEFAULT_WRITERS)
+    at_most = max(sum(map(takes_part, sources)), DEFAULT_WRITERS) if all_sources else 1
     width = await within_budget(brain, resolve_parallel(sources=at_most, workers=workers, parallel=parallel), emit)
     counting, slots = Counting(brain), Slots(fetch=fetch_slots, write=width)
     terms = Terms(

@@ -89,7 +89,7 @@ async def sync_context(
         probe=probe,
     )
     try:
-        async with beside(context.keeper.run(), context.board.keep_telling(brain.pool)):
+        async with beside(context.keeper.run(), context.board.keep_telling(), context.board.keep_rows(brain.pool)):
             yield context
     finally:
         await derivers.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
+from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, TextIO
 
 import orjson
 
@@ -36,14 +38,22 @@ def put_error_document(code: str, message: str, hint: str | None) -> None:
 
 
 def has_reader() -> bool:
-    """False once standard output was found closed: what is put there since goes nowhere."""
-    return not _Answering.is_over
+    """False once nobody reads standard output: what is put there since goes nowhere."""
+    if _Answering.is_over or sys.stdout is None:
+        return not _Answering.is_over
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return True
+    return not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def tell(text: str) -> None:
     """One line for a person, on standard error."""
     if _Telling.as_events:
         tell_event({"event": "log", "level": "info", "message": presentable(text)})
+        tell_delayed()
     else:
         _say(presentable(text) + "\n")
 
@@ -52,13 +62,42 @@ def tell_error(code: str, message: str, hint: str | None) -> None:
     """`error: what was tried, on what, what to do`, in one line."""
     if _Telling.as_events:
         tell_event({"event": "error", **_error(code, message, hint)})
+        tell_delayed()
     else:
         tell(f"error: {message.rstrip('.')}" + (f"; {hint}" if hint else ""))
 
 
-def tell_event(fields: dict[str, Any]) -> None:
-    """One JSON object for a program, on standard error; the time comes last."""
-    _say((orjson.dumps(fields | {"ts": instant(datetime.now(UTC))}) + b"\n").decode())
+def tell_event(fields: dict[str, Any], *, may_be_dropped: bool = False) -> None:
+    """One JSON object for a program, on standard error; the time comes last.
+
+    Nobody waits for a reader who is slow: the line waits, or is dropped where others like it come.
+    """
+    line = (orjson.dumps(fields | {"ts": instant(datetime.now(UTC))}) + b"\n").decode()
+    if can_tell():
+        tell_delayed()
+        _say(line)
+    elif not may_be_dropped:
+        _Telling.delayed.append(line)
+
+
+def tell_delayed() -> None:
+    """Write what had to wait."""
+    while _Telling.delayed:
+        _say(_Telling.delayed.popleft())
+
+
+def can_tell() -> bool:
+    """Whether somebody takes what is written to standard error now."""
+    try:
+        return bool(select.select([], [sys.stderr], [], 0)[1])
+    except (OSError, ValueError, TypeError):
+        return True
+
+
+def is_drawable(stream: TextIO | None) -> bool:
+    """Whether it is a terminal on which text can be drawn anywhere."""
+    is_terminal = stream is not None and stream.isatty()
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
 
 
 def tell_as_events(wanted: bool) -> None:
@@ -78,10 +117,11 @@ class _Answering:
 
 
 class _Telling:
-    """How standard error is written. `stands`: a line there is to give way."""
+    """How standard error is written. `stands`: a line there is to give way; `delayed`: lines that wait for a reader."""
 
     as_events = False
     stands = False
+    delayed: ClassVar[deque[str]] = deque()
 
 
 def _say(text: str, *, stands: bool = False) -> None:

@@ -107,15 +107,18 @@ def _justified(layout: _Layout) -> list[Literal["left", "right"]]:
 
 def _words(event: Progress, layout: _Layout) -> list[str]:
     words = [event.source_id, _doing(event), _amount(event, layout)]
-    words += [rate(event.rate_per_s) if event.rate_per_s else ""] if layout.has_rate else []
-    words += [_left(event)] if layout.has_left else []
+    words += [rate(event.rate_per_s) if event.rate_per_s and not _waits(event) else ""] if layout.has_rate else []
+    words += ["" if _waits(event) else _left(event)] if layout.has_left else []
     return words
 
 
 def _doing(event: Progress) -> str:
-    if event.kind is Kind.FINISH and event.phase is Phase.FETCH:
-        return "waiting"
-    return DOING[event.phase]
+    return "waiting" if _waits(event) else DOING[event.phase]
+
+
+def _waits(event: Progress) -> bool:
+    """Whether it has fetched, and waits for its turn to write."""
+    return event.kind is Kind.FINISH and event.phase is Phase.FETCH
 
 
 def _amount(event: Progress, layout: _Layout) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gbrain.cli.answer import counted, stand
+from gbrain.cli.answer import can_tell, counted, stand
 from gbrain.cli.live_rows import Fleet
 from gbrain.cli.sync_report import is_well
 from gbrain.domain.events import Progress
@@ -32,6 +31,7 @@ class LiveTable:
         self._drawn_at = self._since = clock()
         self._is_closed = False
         self._standing = ""
+        self._was_there = False
         stand("opening the brain …")
 
     def choose(self, source_ids: Sequence[str]) -> None:
@@ -64,23 +64,21 @@ class LiveTable:
             stand(text)
         self._standing = text
 
-    def aside(self) -> AbstractContextManager[object]:
-        """The table goes, and comes back below what was written."""
-        return self._gone()
+    def make_room(self) -> None:
+        """The table goes."""
+        self._was_there = self._live is not None
+        self._erase()
+
+    def go_on(self) -> None:
+        """It comes back below what was written."""
+        if self._was_there:
+            self._draw(at_once=True)
 
     def close(self) -> None:
         """The table goes for good."""
         self._is_closed = True
         self._erase()
         stand("")
-
-    @contextmanager
-    def _gone(self) -> Iterator[None]:
-        was_there = self._live is not None
-        self._erase()
-        yield
-        if was_there:
-            self._draw(at_once=True)
 
     def _erase(self) -> None:
         """What is written next stands where the table stood."""
@@ -91,7 +89,7 @@ class LiveTable:
     def _draw(self, *, at_once: bool = False) -> None:
         now = self._clock()
         is_early = now - self._since < _FIRST_AFTER_S or now - self._drawn_at < _DRAWN_APART_S
-        if self._is_closed or (is_early and not at_once):
+        if self._is_closed or (is_early and not at_once) or not can_tell():
             return
         self._drawn_at = now
         if self._live is None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
-from gbrain.cli.answer import tell_event
-from gbrain.domain.events import Progress
+from gbrain.cli.answer import tell_delayed, tell_event
+from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 
 
@@ -28,7 +27,8 @@ class ProgressEvents:
                 "rate_per_s": None if event.rate_per_s is None else round(event.rate_per_s, 1),
                 "eta_s": None if event.eta is None else round(event.eta.total_seconds()),
                 "elapsed_ms": round(event.elapsed.total_seconds() * 1000),
-            }
+            },
+            may_be_dropped=event.kind in (Kind.TICK, Kind.HEARTBEAT),
         )
 
     def finish(self, result: Result) -> None:
@@ -37,9 +37,12 @@ class ProgressEvents:
     def rest(self, text: str) -> None:
         """Those who are silent are at rest."""
 
-    def aside(self) -> AbstractContextManager[object]:
+    def make_room(self) -> None:
         """Lines do not get into each other's way."""
-        return nullcontext()
+
+    def go_on(self) -> None:
+        """Lines do not get into each other's way."""
 
     def close(self) -> None:
-        """Each line was written as it came."""
+        """What had to wait for a slow reader is written."""
+        tell_delayed()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
-from gbrain.cli.answer import tell
+from gbrain.cli.answer import can_tell, tell
 from gbrain.cli.progress_words import sentence
 from gbrain.domain.events import Progress
 from gbrain.domain.outcome import Result
@@ -30,7 +29,7 @@ class ProgressLines:
         """A line where the source's is due."""
         now = self._clock()
         due, pause = self._due.setdefault(event.source_id, (now + FIRST_AFTER_S, FIRST_AFTER_S))
-        if now < due:
+        if now < due or not can_tell():
             return
         pause = min(2 * pause, APART_AT_MOST_S)
         self._due[event.source_id] = (now + pause, pause)
@@ -43,9 +42,11 @@ class ProgressLines:
     def rest(self, text: str) -> None:
         """Those who are silent are at rest."""
 
-    def aside(self) -> AbstractContextManager[object]:
+    def make_room(self) -> None:
         """Lines do not get into each other's way."""
-        return nullcontext()
+
+    def go_on(self) -> None:
+        """Lines do not get into each other's way."""
 
     def close(self) -> None:
         """Each line was written as it came."""

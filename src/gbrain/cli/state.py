@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -60,11 +61,7 @@ def with_brain(context: typer.Context, work: Callable[[Brain], Awaitable[Answer]
     settings = settings_of(context)
     say = (lambda text: None) if globals_of(context).quiet else tell
     with reach_database(settings, say) as conninfo:
-        terminate = signal.getsignal(signal.SIGTERM)
-        try:
-            return asyncio.run(_within(settings, conninfo, work, connections))
-        finally:
-            signal.signal(signal.SIGTERM, terminate)  # the loop leaves the default, which would end us at once
+        return asyncio.run(_within(settings, conninfo, work, connections))
 
 
 async def _within(
@@ -74,23 +71,39 @@ async def _within(
 
     from gbrain.app.brain import open_brain
 
-    task = asyncio.current_task()
-    terminated = False
+    told: list[signal.Signals] = []
+    with _stoppable(told):
+        try:
+            async with open_brain(settings, conninfo, connections=connections) as brain:
+                return await work(brain)
+        except asyncio.CancelledError:
+            if not told:
+                raise
+            raise (Terminated if told[0] is signal.SIGTERM else KeyboardInterrupt) from None
 
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        if task is not None:
+
+@contextmanager
+def _stoppable(told: list[signal.Signals]) -> Iterator[None]:
+    """Within the block the first signal to stop cancels the task, and is told; later ones find it ending."""
+    import asyncio
+
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: signal.Signals) -> None:
+        told.append(number)
+        if len(told) == 1 and task is not None:
             task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        loop.add_signal_handler(number, stop, number)
     try:
-        async with open_brain(settings, conninfo, connections=connections) as brain:
-            return await work(brain)
-    except asyncio.CancelledError:
-        if terminated:
-            raise Terminated from None
-        raise
+        yield
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
 
 
 class Terminated(BaseException):

@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import datetime
 from types import FrameType
 from typing import Self
@@ -14,7 +15,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from gbrain.cli.answer import presentable, put
+from gbrain.cli.answer import ReaderGone, presentable, put
 from gbrain.cli.status_surfaces import EVERY_SECONDS, console_of, local_zone, rendered
 from gbrain.cli.status_table import table
 from gbrain.errors import GbrainError
@@ -48,7 +49,8 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        with suppress(OSError):  # the terminal may have gone
+            self._live.stop()
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if self._read_at is not None:
@@ -65,8 +67,11 @@ class Screen:
         self._draw()
 
     def _draw(self) -> None:
-        self._live.start()
-        self._live.refresh()
+        try:
+            self._live.start()
+            self._live.refresh()
+        except OSError as error:
+            raise ReaderGone from error
 
     def _redraw(self, number: int, frame: FrameType | None) -> None:
         if self._live.is_started:

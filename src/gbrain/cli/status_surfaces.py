@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -91,11 +90,6 @@ def console_of(*, color: bool) -> Console:
 def is_terminal() -> bool:
     """Whether standard output is one."""
     return sys.stdout is not None and sys.stdout.isatty()
-
-
-def is_drawable() -> bool:
-    """Whether it is one that text can be drawn on anywhere."""
-    return is_terminal() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown", "")
 
 
 def local_zone() -> timezone:

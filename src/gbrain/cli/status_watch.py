@@ -13,9 +13,9 @@ from types import FrameType
 
 from gbrain.app.readings import readings
 from gbrain.app.settings import Settings
-from gbrain.cli.answer import tell
+from gbrain.cli.answer import ReaderGone, is_drawable, tell
 from gbrain.cli.state import Terminated
-from gbrain.cli.status_surfaces import EVERY_SECONDS, Stream, Surface, is_drawable
+from gbrain.cli.status_surfaces import EVERY_SECONDS, Stream, Surface
 from gbrain.errors import CouldNotRun
 
 
@@ -25,14 +25,14 @@ def watch(settings: Settings, *, quiet: bool, color: bool, as_json: bool) -> Non
     Raises CouldNotRun where the first round finds nothing to show; any later one is made up for by the next.
     """
     say = (lambda text: None) if quiet else tell
-    stopped = suppress(KeyboardInterrupt, Terminated)
+    stopped = suppress(KeyboardInterrupt, Terminated, ReaderGone)
     with stopped, _surface(color=color, as_json=as_json) as surface, _stoppable():
         asyncio.run(_rounds(settings, say, surface))
 
 
 @contextmanager
 def _surface(*, color: bool, as_json: bool) -> Iterator[Surface]:
-    if as_json or not is_drawable():
+    if as_json or not is_drawable(sys.stdout):
         yield Stream(color=color, as_json=as_json)
         return
     from gbrain.cli.status_screen import Screen

@@ -89,7 +89,8 @@ def sync(
     except ReaderGone:
         return 0
     except (KeyboardInterrupt, Terminated):
-        telling.stop(is_watch=watch)
+        again = "what is done stays; ask for --full again" if full else "the next sync goes on from here"
+        telling.stop(is_watch=watch, then=again)
         if watch:
             return 0
         raise

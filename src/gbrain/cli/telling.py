@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
-from gbrain.cli.answer import counted, tell
+from gbrain.cli.answer import counted, is_drawable, tell
 from gbrain.cli.progress_words import DOING
 from gbrain.cli.sync_report import is_fine, is_no_news, lowered, put_result
 from gbrain.domain.events import Event, Finished, Kind, ParallelLowered, Progress, SourcesChosen
@@ -33,8 +33,11 @@ class Surface(Protocol):
     def rest(self, text: str) -> None:
         """Nothing is at work; a watch goes on."""
 
-    def aside(self) -> AbstractContextManager[object]:
-        """Room for lines of the answer, which may lead to the same terminal."""
+    def make_room(self) -> None:
+        """Lines of the answer come, which may lead to the same terminal."""
+
+    def go_on(self) -> None:
+        """They have come."""
 
     def close(self) -> None:
         """Nothing more comes."""
@@ -55,9 +58,11 @@ class Silence:
     def rest(self, text: str) -> None:
         """Nothing is said."""
 
-    def aside(self) -> AbstractContextManager[object]:
+    def make_room(self) -> None:
         """Nothing is in the way."""
-        return nullcontext()
+
+    def go_on(self) -> None:
+        """Nothing is in the way."""
 
     def close(self) -> None:
         """Nothing is left."""
@@ -73,7 +78,7 @@ def surface_of(form: str, *, is_quiet: bool, is_verbose: bool, color: bool) -> S
         return ProgressEvents()
     if form == "none" or is_quiet:
         return Silence()
-    if form == "auto" and not is_verbose and sys.stderr is not None and sys.stderr.isatty():
+    if form == "auto" and not is_verbose and is_drawable(sys.stderr):
         from gbrain.cli.live_table import LiveTable
 
         return LiveTable(color=color)
@@ -98,63 +103,76 @@ class Telling:
         match event:
             case SourcesChosen():
                 self._chosen += len(event.source_ids)
-                self._surface.choose(event.source_ids)
+                self._show(lambda surface: surface.choose(event.source_ids))
             case Progress():
                 if event.kind is Kind.ABORT:
                     self._cut_off[event.source_id] = event
-                self._surface.progress(event)
+                self._show(lambda surface: surface.progress(event))
             case ParallelLowered():
                 if not self._is_quiet:
-                    with self._surface.aside():
+                    with self.aside():
                         tell(lowered(event))
             case Finished():
                 self._finish(event.result)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
-        self._surface.close()
+        self._show(lambda surface: surface.close())
 
-    def aside(self) -> AbstractContextManager[object]:
-        """Room for lines that are not about one source."""
-        return self._surface.aside()
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Room for lines of the answer."""
+        self._show(lambda surface: surface.make_room())
+        yield
+        self._show(lambda surface: surface.go_on())
 
     def rest(self, text: str) -> None:
         """A watch has nothing to do at the moment."""
-        self._surface.rest(text)
+        self._show(lambda surface: surface.rest(text))
+
+    def _show(self, show: Callable[[Surface], None]) -> None:
+        """A terminal that has gone away ends the telling, and no run."""
+        try:
+            show(self._surface)
+        except (OSError, ValueError):
+            self._surface = Silence()
 
     def check(self) -> None:
         """Raise what kept the lines of the answer from being written."""
         if self._unwritable is not None:
             raise self._unwritable
 
-    def stop(self, *, is_watch: bool) -> None:
-        """It was told to end: say what is kept."""
-        self._surface.close()
+    def stop(self, *, is_watch: bool, then: str) -> None:
+        """It was told to end: say how far it came, and what is to be done then."""
+        self.close()
         if self._is_quiet or not self._chosen:
             return
         for event in self._cut_off.values():
-            tell(f"[{event.source_id}] stopped while {DOING[event.phase]}{_kept(event)}")
+            tell(f"[{event.source_id}] stopped while {DOING[event.phase]}{_done(event)}")
         if is_watch:
             tell("stopped watching")
             return
-        tell(f"{self._ended} of {counted(self._chosen, 'source')} had ended; the next sync goes on from here")
+        begun = self._ended + len(self._cut_off)
+        ended = f"of {counted(self._chosen, 'source')} {self._ended:,} had ended"
+        waiting = f", {self._chosen - begun:,} had not begun" if begun < self._chosen else ""
+        tell(f"{ended}{waiting}; {then}")
 
     def _finish(self, result: Result) -> None:
         self._ended += 1
         self._cut_off.pop(result.source_id, None)
-        self._surface.finish(result)
+        self._show(lambda surface: surface.finish(result))
         needs_nobody = self._is_quiet and is_fine(result, all_sources=self._all_sources)
         is_silent = needs_nobody or (self.only_news and is_no_news(result))
         if self._as_json or self._unwritable is not None or is_silent:
             return
         try:
-            with self._surface.aside():
+            with self.aside():
                 put_result(result)
         except CouldNotRun as error:
             self._unwritable = error
 
 
-def _kept(event: Progress) -> str:
+def _done(event: Progress) -> str:
     if event.phase is not Phase.WRITE or event.total is None:
         return ""
-    return f": {event.done:,} of {event.total:,} are in and stay"
+    return f": {event.done:,} of {event.total:,} are done"

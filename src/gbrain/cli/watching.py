@@ -39,7 +39,8 @@ class Rounds:
     def ended(self, synced: Synced) -> None:
         """A round has ended."""
         if self.as_json:
-            put_document(document(synced, synced.took))
+            with self.telling.aside():
+                put_document(document(synced, synced.took))
         elif not self.telling.only_news and not self.is_quiet:
             with self.telling.aside():
                 put(summary(synced.results))
@@ -50,6 +51,8 @@ class Rounds:
 
     def resting(self, sources: int) -> None:
         """Nothing is at work."""
+        if not has_reader():
+            raise ReaderGone
         self.telling.rest(f"watching {counted(sources, 'source')}, each synced when it moved")
 
     def watching(self) -> Watching:

@@ -42,9 +42,9 @@ class Pace:
         return max(0.0, (self._done - done) / (now_s - since_s))
 
     def eta(self, now_s: float, total: int | None) -> timedelta | None:
-        """How long the rest takes at that rate; None before 3 s of work, without a total, or while nothing moves."""
+        """How long the rest takes at that rate; None before 3 s of work, or with no total, pace or rest."""
         rate = self.rate_per_s(now_s)
-        if total is None or not rate or now_s - self._began_s < ETA_AFTER_S:
+        if total is None or self._done >= total or not rate or now_s - self._began_s < ETA_AFTER_S:
             return None
         return remaining(self._done, total, rate)
 

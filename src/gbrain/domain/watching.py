@@ -27,8 +27,8 @@ class Paces:
 class Watched:
     """What is known of a source under watch. Times are seconds of a steady clock.
 
-    `is_busy`: it is being synced or asked. `at` is the revision its last sync ended at, None where that did not go
-    well. `bad_ends` counts the syncs in a row that did not.
+    `is_busy`: it is being synced or asked. `at` is the revision its last sync ended at, None where it did not come so
+    far. `bad_ends` counts the syncs in a row that did not go well: then its remote is not asked, only what is here.
     """
 
     sync_at_s: float
@@ -67,7 +67,13 @@ def synced(watched: Watched, result: Result, now_s: float, paces: Paces, jitter:
         return Watched(sync_at_s=sync_at_s, poll_at_s=poll_at_s, at=result.to_revision)
     bad_ends = 0 if result.status is Status.BUSY else watched.bad_ends + 1
     pause = min(paces.interval, paces.poll * 2 ** min(bad_ends, 20))
-    return Watched(sync_at_s=now_s + _sooner(pause, jitter), bad_ends=bad_ends)
+    is_half_well = result.status is Status.PARTIAL and result.to_revision is not None
+    return Watched(
+        sync_at_s=now_s + _sooner(pause, jitter),
+        poll_at_s=now_s + _sooner(paces.poll, jitter) if is_half_well else None,
+        at=result.to_revision if is_half_well else None,
+        bad_ends=bad_ends,
+    )
 
 
 def polled(watched: Watched, *, has_moved: bool, now_s: float, paces: Paces, jitter: float) -> Watched:

@@ -89,7 +89,10 @@ class Attempt:
 
     async def _acquire(self, source: Source, anew_since: float | None) -> Acquired | Problem:
         async with self._fetch_slot:
-            self._progress.enter(Phase.FETCH)
+            if anew_since is None:
+                self._progress.enter(Phase.FETCH)
+            else:
+                await self._enter(Phase.FETCH, None)
             acquired = await acquired_for(
                 self._context,
                 source,

@@ -39,26 +39,27 @@ class Board:
         for run in list(self._runs.values()):
             run.look()
 
-    async def keep_telling(self, pool: Pool) -> None:
-        """Tell of what moved and of what goes on without moving, in the runs' rows too, until cancelled."""
-        kept_at = self._clock()
+    async def keep_telling(self) -> None:
+        """Tell of what moved, and of what goes on without moving, until cancelled."""
         while True:
             await asyncio.sleep(LOOKS_APART_S)
             self.look()
-            if self._clock() - kept_at >= _ROWS_APART_S:
-                await self._keep_rows(pool)
-                kept_at = self._clock()
 
-    async def _keep_rows(self, pool: Pool) -> None:
-        """Nobody waits for a row: where it cannot be written now, the next round writes what is true then."""
-        news = [news for run in list(self._runs.values()) if (news := run.news()) is not None]
-        if not news:
-            return
-        try:
-            async with asyncio.timeout(_ROWS_WITHIN_S), pool.connection() as conn:
-                await runs.keep_progress(conn, news)
-        except (*faults.ANY, DatabaseUnusable, TimeoutError) as error:
-            logs.debug("the progress of runs could not be kept", because=str(error))
+    async def keep_rows(self, pool: Pool) -> None:
+        """Keep the runs' rows, until cancelled. Nobody waits for them: what cannot be written now is later."""
+        while True:
+            await asyncio.sleep(_ROWS_APART_S)
+            news = {news.run_id: (run, news) for run in self._runs.values() if (news := run.news()) is not None}
+            if not news:
+                continue
+            try:
+                async with asyncio.timeout(_ROWS_WITHIN_S), pool.connection() as conn:
+                    kept = await runs.keep_progress(conn, [row for _, row in news.values()])
+            except (*faults.ANY, DatabaseUnusable, TimeoutError) as error:
+                logs.debug("the progress of runs could not be kept", because=str(error))
+                continue
+            for run, row in (news[run_id] for run_id in kept):
+                run.kept(row)
 
 
 class RunProgress:
@@ -79,7 +80,7 @@ class RunProgress:
         self._pace = Pace(self._clock())
         self._told_at = self._clock()
         self._is_told = True
-        self._kept: tuple[int, int | None, float] | None = None
+        self._kept: runs.RowProgress | None = None
 
     def recorded_as(self, run_id: int) -> None:
         """The run's row, from now on."""
@@ -129,12 +130,12 @@ class RunProgress:
         rate = self._pace.rate_per_s(self._clock())
         if self._phase is None or self._row is None or rate is None:
             return None
-        if self._kept == (self._done, self._total, rate):
-            return None
-        self._kept = (self._done, self._total, rate)
-        return runs.RowProgress(
-            run_id=self._row, phase=self._phase, done=self._done, total=self._total, rate_per_s=rate
-        )
+        row = runs.RowProgress(run_id=self._row, phase=self._phase, done=self._done, total=self._total, rate_per_s=rate)
+        return None if row == self._kept else row
+
+    def kept(self, row: runs.RowProgress) -> None:
+        """The run's row says so now."""
+        self._kept = row
 
     def _end(self, kind: Kind) -> None:
         self._tell(kind)

@@ -62,6 +62,6 @@ def rate_and_eta(run: Running, now: datetime) -> tuple[float | None, int | None]
     """Items a second in the last 30 s, and the seconds left at that rate; None where they cannot be told yet."""
     rate = None if run.rate_per_s is None else round(run.rate_per_s, 1)
     seconds = (now - (run.phase_at or run.started_at)).total_seconds()
-    if not run.rate_per_s or run.total is None or seconds < ETA_AFTER_S:
+    if not run.rate_per_s or run.total is None or run.done >= run.total or seconds < ETA_AFTER_S:
         return rate, None
     return rate, round(remaining(run.done, run.total, run.rate_per_s).total_seconds())

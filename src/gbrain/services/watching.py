@@ -14,16 +14,18 @@ from gbrain.domain.outcome import Result
 from gbrain.domain.source import Source
 from gbrain.domain.sync_options import SyncOptions
 from gbrain.domain.watching import Paces, Watched
-from gbrain.errors import GbrainError
 from gbrain.git.acquired import FetchProblem
 from gbrain.git.problems import Problem
 from gbrain.services.acquiring import acquired_for
+from gbrain.services.cancelling import let_through
 from gbrain.services.context import SyncContext
 from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
 
 _LOOKS_APART = timedelta(seconds=10)
 """How soon a source is seen that was registered, enabled or given other settings."""
+ANSWER_S = 10.0
+"""A question that takes longer has news to fetch, or trouble: the sync does it in everybody's sight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class Watch:
             self._begin(self._round([self._sources[source_id] for source_id in due]), due)
         for source_id, watched in list(self._watched.items()):
             if watching.is_to_poll(watched, now):
-                self._begin(self._ask(self._sources[source_id], watched.at), [source_id])
+                self._begin(self._ask(self._sources[source_id], watched), [source_id])
 
     def _begin(self, work: Coroutine[None, None, None], source_ids: Sequence[str]) -> None:
         for source_id in source_ids:
@@ -143,8 +145,8 @@ class Watch:
         self._watched[source.id] = after
         self._stir.set()
 
-    async def _ask(self, source: Source, at: str | None) -> None:
-        has_moved = await self._has_moved(source, at)
+    async def _ask(self, source: Source, asked: Watched) -> None:
+        has_moved = await self._has_moved(source, asked)
         watched = self._watched.get(source.id)
         if watched is not None:
             logs.debug("a remote was asked", source=source.id, has_moved=has_moved)
@@ -156,16 +158,18 @@ class Watch:
                 jitter=random.random(),  # noqa: S311
             )
 
-    async def _has_moved(self, source: Source, at: str | None) -> bool:
+    async def _has_moved(self, source: Source, asked: Watched) -> bool:
         """Whether a sync would find something else; of a remote that cannot be asked the sync is to tell."""
         try:
-            async with self._slots.fetch(source.id):
-                acquired = await acquired_for(self._context, source, pull=self._options.pull)
-        except GbrainError:
+            async with self._slots.fetch(source.id), asyncio.timeout(ANSWER_S):
+                pull = self._options.pull and not asked.bad_ends
+                acquired = await acquired_for(self._context, source, pull=pull)
+        except Exception as error:
+            let_through(error)
             return True
         if isinstance(acquired, Problem) or isinstance(acquired.fetch, FetchProblem):
             return True
-        return acquired.revision.commit != at
+        return acquired.revision.commit != asked.at
 
     def _paces(self, source: Source) -> Paces:
         poll = watching.polls_of(self._terms.poll, len(self._watched))

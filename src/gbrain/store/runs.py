@@ -101,8 +101,8 @@ async def enter(conn: Connection, run: Run, phase: Phase, *, total: int | None) 
     await conn.execute(SQL["enter"], {"run": run.id, "phase": phase.value, "total": total})
 
 
-async def keep_progress(conn: Connection, news: Sequence[RowProgress]) -> None:
-    """Say how far these runs are, those whose rows are free."""
+async def keep_progress(conn: Connection, news: Sequence[RowProgress]) -> list[int]:
+    """Say how far these runs are; the ids of those whose rows were free."""
     values = {
         "runs": [row.run_id for row in news],
         "phases": [row.phase.value for row in news],
@@ -110,7 +110,7 @@ async def keep_progress(conn: Connection, news: Sequence[RowProgress]) -> None:
         "totals": [row.total for row in news],
         "rates": [row.rate_per_s for row in news],
     }
-    await conn.execute(SQL["keep_progress"], values)
+    return [row[0] for row in await (await conn.execute(SQL["keep_progress"], values)).fetchall()]
 
 
 async def finish(conn: Connection, run: Run, result: Result, *, fresh: bool, wrote: timedelta | None) -> int:

@@ -56,6 +56,11 @@ def refuse_newer(version: int | None) -> None:
         )
 
 
+async def refuse_newer_stored(conn: Connection) -> None:
+    """The same of the version that is stored now."""
+    refuse_newer(await stored_version(conn))
+
+
 async def _ensure_vector(conn: Connection) -> None:
     if await _one(conn, "has_vector"):
         return

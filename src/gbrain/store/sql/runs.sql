@@ -37,6 +37,7 @@ SET done = CASE WHEN r.phase = 'write' THEN r.done ELSE news.done END,
     total = coalesce(news.total, r.total), rate_per_s = news.rate_per_s
 FROM news JOIN free ON free.id = news.run
 WHERE r.id = news.run
+RETURNING r.id
 
 -- What a batch has added, in the batch's own transaction.
 -- name: advance
@@ -67,11 +68,11 @@ WITH ended AS (
         last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
     WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 ), kept AS (
-    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY id DESC LIMIT %(always)s
+    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY source_id DESC, id DESC LIMIT %(always)s
 ), oldest AS (
     SELECT id, started_at FROM gbrain.runs
     WHERE source_id = %(source)s AND id < (SELECT min(id) FROM kept)
-    ORDER BY id LIMIT %(limit)s
+    ORDER BY source_id, id LIMIT %(limit)s
 ), forgotten AS (
     DELETE FROM gbrain.runs AS r
     USING oldest
