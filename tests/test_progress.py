@@ -338,7 +338,7 @@ def test_a_reader_of_events_who_is_slow_costs_no_lease(brain: BrainCommand, repo
         assert ask(brain.url or "", expires), "the lease has lapsed"
         let_go()
         with open(unread, "rb") as reader:
-            events = [json.loads(line) for line in reader.read().split()]
+            events = [json.loads(line) for line in reader.read().splitlines() if line]
     assert process.wait(60) == 0
     assert [event["phase"] for event in events if event["event"] == "finish"] == ["fetch", "plan", "write", "finish"]
 

@@ -5,10 +5,13 @@ structlog is imported with the first record that is let through: a command with 
 
 from __future__ import annotations
 
+import io
 import logging
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
+
+from gbrain import standard_error
 
 
 @dataclass(slots=True)
@@ -17,8 +20,6 @@ class _Configuration:
     as_json: bool = False
     as_events: bool = False
     logger: Any = None
-    stream: TextIO | None = None
-    """The standard error that the logger writes to."""
 
 
 _configuration = _Configuration()
@@ -29,7 +30,8 @@ def configure(*, verbose: int, quiet: bool, as_json: bool) -> None:
     _configuration.level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING
     _configuration.as_json = as_json
     _configuration.logger = None
-    _take_over("psycopg")
+    _take_over("psycopg", debug)
+    _take_over("asyncio", warning)
 
 
 def tell_as_events(wanted: bool) -> None:
@@ -51,23 +53,35 @@ def warning(event: str, **context: object) -> None:
 
 
 class _Bridge(logging.Handler):
-    """Lets a library's records out as ours, for `-v`: what matters of them reaches us as an exception anyway."""
+    """Lets a library's records out as ours."""
+
+    def __init__(self, say: Callable[..., None]) -> None:
+        super().__init__()
+        self._say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        debug(record.getMessage(), logger=record.name)
+        self._say(record.getMessage(), logger=record.name)
 
 
-def _take_over(library: str) -> None:
+def _take_over(library: str, say: Callable[..., None]) -> None:
+    """What matters of a driver's records reaches us as an exception anyway; of a loop's it does not."""
     logger = logging.getLogger(library)
     logger.propagate = False
-    logger.handlers = [_Bridge()]
+    logger.handlers = [_Bridge(say)]
 
 
 def _logger() -> Any:
-    if _configuration.logger is None or _configuration.stream is not sys.stderr:
-        _configuration.stream = sys.stderr
+    if _configuration.logger is None:
         _configuration.logger = _structured(_configuration)
     return _configuration.logger
+
+
+class _Patient(io.TextIOBase):
+    """Standard error as a stream that keeps nobody waiting."""
+
+    def write(self, text: str) -> int:
+        standard_error.write(text)
+        return len(text)
 
 
 def _structured(form: _Configuration) -> Any:
@@ -77,7 +91,7 @@ def _structured(form: _Configuration) -> Any:
     as_json = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     renderer = [_event, *as_json] if form.as_events else as_json if form.as_json else [plain]
     return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.WriteLogger(cast("TextIO", _Patient())),
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,

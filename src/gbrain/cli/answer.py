@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections import deque
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TextIO
+from typing import Any, TextIO
 
 import orjson
 
+from gbrain import standard_error
 from gbrain.domain.redaction import redact, visible
 from gbrain.errors import CouldNotRun
 
@@ -53,7 +53,6 @@ def tell(text: str) -> None:
     """One line for a person, on standard error."""
     if _Telling.as_events:
         tell_event({"event": "log", "level": "info", "message": presentable(text)})
-        tell_delayed()
     else:
         _say(presentable(text) + "\n")
 
@@ -62,7 +61,6 @@ def tell_error(code: str, message: str, hint: str | None) -> None:
     """`error: what was tried, on what, what to do`, in one line."""
     if _Telling.as_events:
         tell_event({"event": "error", **_error(code, message, hint)})
-        tell_delayed()
     else:
         tell(f"error: {message.rstrip('.')}" + (f"; {hint}" if hint else ""))
 
@@ -72,26 +70,8 @@ def tell_event(fields: dict[str, Any], *, may_be_dropped: bool = False) -> None:
 
     Nobody waits for a reader who is slow: the line waits, or is dropped where others like it come.
     """
-    line = (orjson.dumps(fields | {"ts": instant(datetime.now(UTC))}) + b"\n").decode()
-    if can_tell():
-        tell_delayed()
-        _say(line)
-    elif not may_be_dropped:
-        _Telling.delayed.append(line)
-
-
-def tell_delayed() -> None:
-    """Write what had to wait."""
-    while _Telling.delayed:
-        _say(_Telling.delayed.popleft())
-
-
-def can_tell() -> bool:
-    """Whether somebody takes what is written to standard error now."""
-    try:
-        return bool(select.select([], [sys.stderr], [], 0)[1])
-    except (OSError, ValueError, TypeError):
-        return True
+    if not may_be_dropped or standard_error.can_take():
+        _say((orjson.dumps(fields | {"ts": instant(datetime.now(UTC))}) + b"\n").decode())
 
 
 def is_drawable(stream: TextIO | None) -> bool:
@@ -117,20 +97,15 @@ class _Answering:
 
 
 class _Telling:
-    """How standard error is written. `stands`: a line there is to give way; `delayed`: lines that wait for a reader."""
+    """How standard error is written. `stands`: a line there is to give way."""
 
     as_events = False
     stands = False
-    delayed: ClassVar[deque[str]] = deque()
 
 
 def _say(text: str, *, stands: bool = False) -> None:
     _give_way()
-    try:
-        sys.stderr.write(text)
-        sys.stderr.flush()
-    except (OSError, AttributeError):
-        return
+    standard_error.write(text)
     _Telling.stands = stands
 
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from gbrain.cli.answer import can_tell, counted, stand
+from gbrain.cli.answer import counted, stand
 from gbrain.cli.live_rows import Fleet
 from gbrain.cli.sync_report import is_well
 from gbrain.domain.events import Progress
 from gbrain.domain.outcome import Result
+from gbrain.standard_error import can_take
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -89,7 +90,7 @@ class LiveTable:
     def _draw(self, *, at_once: bool = False) -> None:
         now = self._clock()
         is_early = now - self._since < _FIRST_AFTER_S or now - self._drawn_at < _DRAWN_APART_S
-        if self._is_closed or (is_early and not at_once) or not can_tell():
+        if self._is_closed or (is_early and not at_once) or not can_take():
             return
         self._drawn_at = now
         if self._live is None:

@@ -14,7 +14,7 @@ from typing import Annotated
 import click
 import typer
 
-from gbrain import __version__, logs
+from gbrain import __version__, logs, standard_error
 from gbrain.cli import brain, show, sources, sync, transfer
 from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
 from gbrain.cli.state import Globals, Terminated
@@ -67,6 +67,13 @@ _INTERRUPTED = 130
 
 def run(arguments: list[str]) -> int:
     """Run one command line; its exit code. Every way out leads through here."""
+    try:
+        return _run(arguments)
+    finally:
+        standard_error.flush()
+
+
+def _run(arguments: list[str]) -> int:
     words = list(itertools.takewhile(lambda word: word != "--", arguments))
     as_json = "--json" in words
     tell_as_events(_wants_events(words))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gbrain.cli.answer import tell_delayed, tell_event
+from gbrain.cli.answer import tell_event
 from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 
@@ -44,5 +44,4 @@ class ProgressEvents:
         """Lines do not get into each other's way."""
 
     def close(self) -> None:
-        """What had to wait for a slow reader is written."""
-        tell_delayed()
+        """Each line was said as it came."""

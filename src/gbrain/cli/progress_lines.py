@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from gbrain.cli.answer import can_tell, tell
+from gbrain.cli.answer import tell
 from gbrain.cli.progress_words import sentence
 from gbrain.domain.events import Progress
 from gbrain.domain.outcome import Result
+from gbrain.standard_error import can_take
 
 FIRST_AFTER_S = 5.0
 """A source that is done sooner says nothing on the way."""
@@ -29,7 +30,7 @@ class ProgressLines:
         """A line where the source's is due."""
         now = self._clock()
         due, pause = self._due.setdefault(event.source_id, (now + FIRST_AFTER_S, FIRST_AFTER_S))
-        if now < due or not can_tell():
+        if now < due or not can_take():
             return
         pause = min(2 * pause, APART_AT_MOST_S)
         self._due[event.source_id] = (now + pause, pause)
