@@ -23,14 +23,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """PostgreSQL 18."""
-    with postgres(18) as running:
+    with postgres(18, durable=False) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def server16() -> Iterator[Server]:
     """PostgreSQL 16."""
-    with postgres(16) as running:
+    with postgres(16, durable=False) as running:
         yield running
 
 

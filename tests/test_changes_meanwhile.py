@@ -67,7 +67,7 @@ def test_a_source_put_away_before_its_lease_is_taken_is_not_written(
     code: str,
 ) -> None:
     inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
-    chosen = syncing._chosen
+    chosen = syncing.chosen
 
     async def chosen_and_put_away(*arguments: Any, **named: Any) -> list[Source]:
         found = await chosen(*arguments, **named)
@@ -75,7 +75,7 @@ def test_a_source_put_away_before_its_lease_is_taken_is_not_written(
             conn.execute(f"UPDATE gbrain.sources SET {put_away}".encode())
         return found
 
-    monkeypatch.setattr(syncing, "_chosen", chosen_and_put_away)
+    monkeypatch.setattr(syncing, "chosen", chosen_and_put_away)
     [row] = checked(inside.run(brain, "sync", "--all", "--json", code=None), "sync")["sources"]
     assert row["error_code"] == code
     assert ask(brain.url or "", "SELECT pages FROM gbrain.states") == [(0,)]

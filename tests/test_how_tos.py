@@ -148,7 +148,7 @@ BY_HAND: dict[str, Callable[[Stage], None]] = {
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Server]:
     """PostgreSQL 18 that lets nobody in without a password."""
-    with postgres(18, owner="postgres", password="of-the-administrator") as running:
+    with postgres(18, owner="postgres", password="of-the-administrator", durable=False) as running:
         yield running
 
 

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from gbrain.domain.steps import Step
 from support.commands import BrainCommand
 from support.documents import checked, checked_error
-from support.driven import driven, poll, wait_until_stopped
+from support.driven import driven, killed, poll, wait_until_stopped
 from support.frames import lines_of, on_terminal
 from support.inside import Inside
 from support.repositories import Repository
@@ -168,6 +168,19 @@ def test_a_run_says_after_each_batch_how_far_it_is(brain: BrainCommand, tmp_path
         assert _running(brain) == ("write", 4, 10, holder.pid)
         assert "never synced; writing 4 of 10" in _line(brain)
         assert _line(brain).split()[3] == "4"
+
+
+def test_a_source_that_a_killed_run_left_half_in_says_so_until_a_run_goes_on(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    repository.commit({f"p{number}.md": f"# {number}\n" for number in range(5)})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    killed(brain, "--batch-items", "2", "--kill", "committed")
+    [row] = checked(inside.run(brain, "sources", "status", "--json"), "sources-status")["sources"]
+    assert (row["health"], row["reasons"], row["pages"]) == ("attention", ["interrupted", "never_synced"], 2)
+    inside.run(brain, "sync", "--all")
+    [row] = checked(inside.run(brain, "sources", "status", "--json"), "sources-status")["sources"]
+    assert (row["health"], row["reasons"], row["pages"]) == ("ok", [], 7)
 
 
 def test_a_run_that_was_killed_is_not_under_way_and_leaves_the_source_as_it_was(

@@ -217,6 +217,26 @@ def test_verbose_tells_the_steps_on_standard_error(brain: BrainCommand, reposito
         assert step in said
 
 
+def test_a_general_flag_behind_the_command_is_told_where_it_stands(brain: BrainCommand, inside: Inside) -> None:
+    said = inside.run(brain, "sync", "--all", "-q", code=2).err
+    assert "general flags come first: gbrain -q sync --all" in said
+
+
+def test_acknowledging_says_how_many(brain: BrainCommand, repository: Repository, inside: Inside) -> None:
+    repository.commit({"broken.md": "---\na: [\n---\n", "also.md": "---\na: [\n---\n"})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all", code=1)
+    done = inside.run(brain, "sync", "--all", "--skip-failed")
+    assert "[wiki] 2 failures acknowledged" in done.out.splitlines()
+    assert "acknowledged" not in inside.run(brain, "sync", "--all", "--skip-failed").out
+
+
+def test_a_dry_run_that_finds_nothing_says_so(brain: BrainCommand, repository: Repository, inside: Inside) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    assert "[wiki] nothing to do up to " in inside.run(brain, "sync", "--all", "--dry-run").out
+
+
 def test_init_says_whether_the_brain_is_new(new_database: Callable[[], str], server: Server, tmp_path: Path) -> None:
     brain = BrainCommand(home=tmp_path / "home", url=server.url(new_database()))
     with psycopg.connect(brain.url or "", autocommit=True) as conn:

@@ -22,6 +22,7 @@ CORPORA = os.environ.get("GBRAIN_TEST_CORPORA")
 
 pytestmark = [
     pytest.mark.corpora,
+    pytest.mark.xdist_group("corpora"),
     pytest.mark.skipif(not CORPORA, reason="GBRAIN_TEST_CORPORA names no folder of git bundles"),
 ]
 

@@ -25,6 +25,7 @@ def signs(
     code: str | None = None,
     failures: int = 0,
     max_age: timedelta | None = None,
+    is_half_in: bool = False,
 ) -> Signs:
     return Signs(
         last_sync_at=None if age is None else _NOW - age,
@@ -32,6 +33,7 @@ def signs(
         last_attempt_code=code,
         failures_open=failures,
         max_age=max_age,
+        is_half_in=is_half_in,
     )
 
 
@@ -127,3 +129,19 @@ def test_a_source_is_ok_only_without_any_reason_and_more_trouble_never_makes_it_
     worse, more = assess(signs(age, status=status, failures=failures + 1, max_age=max_age), _NOW)
     assert rank(worse) <= rank(health)
     assert set(reasons) <= set(more)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        ("ok", None, (Health.ATTENTION, ["interrupted"])),
+        (None, None, (Health.ATTENTION, ["interrupted", "never_synced"])),
+        ("partial", "timeout", (Health.ATTENTION, ["timeout"])),
+        ("error", "database", (Health.FAILING, ["database"])),
+    ],
+)
+def test_a_run_that_was_cut_off_is_told_where_nothing_else_says_why_the_source_is_half_in(
+    status: str | None, code: str | None, expected: tuple[Health, list[str]]
+) -> None:
+    age = None if status is None else timedelta(0)
+    assert assess(signs(age, status=status, code=code, is_half_in=True), _NOW) == expected

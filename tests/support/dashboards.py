@@ -27,6 +27,7 @@ def source(
         last_attempt_code=status.last_attempt_code,
         failures_open=status.failures_open,
         max_age=status.max_age,
+        is_half_in=not status.settled,
     )
     health, reasons = assess(signs, NOW)
     staleness = staleness_of(last, NOW, status.max_age)
@@ -66,6 +67,7 @@ _FIELDS: dict[str, Any] = {
     "chunks": 34,
     "failures_open": 0,
     "failures_acknowledged": 0,
+    "settled": True,
     "now": NOW,
     "running": None,
 }

@@ -39,8 +39,10 @@ class Server:
 
 
 @contextmanager
-def postgres(major: int, *, owner: str = "gbrain", password: str | None = None) -> Iterator[Server]:
-    """A new cluster of this major, durable as usual, gone with the block. With a password everybody needs one."""
+def postgres(
+    major: int, *, owner: str = "gbrain", password: str | None = None, durable: bool = True
+) -> Iterator[Server]:
+    """A new cluster of this major, gone with the block. With a password everybody needs one."""
     folder = Path(tempfile.mkdtemp(prefix=f"gbrain-pg{major}-"))
     folder.chmod(0o755)
     account = _account()
@@ -53,7 +55,7 @@ def postgres(major: int, *, owner: str = "gbrain", password: str | None = None) 
     _checked([installation / "bin/initdb", "-D", data, "-U", owner, *entry, "-E", "UTF8", "-N"], account)
     port = free_port()
     command = [installation / "bin/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
-    command += [arg for setting in _SETTINGS for arg in ("-c", setting)]
+    command += [arg for setting in (*_SETTINGS, *(() if durable else _FORGETFUL)) for arg in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -121,6 +123,8 @@ def free_port() -> int:
         return port
 
 
+_FORGETFUL = ("fsync=off", "full_page_writes=off")
+"""For a machine that will not lose its power: what processes do to each other is the same."""
 _SETTINGS = ("shared_buffers=64MB", "max_connections=100", "logging_collector=off", "max_wal_size=2GB")
 
 

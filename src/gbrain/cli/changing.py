@@ -9,6 +9,7 @@ import typer
 from gbrain.cli.answer import presentable, put, put_document
 from gbrain.cli.described import described, place
 from gbrain.cli.options import Id, Json
+from gbrain.cli.progress_words import span
 from gbrain.cli.source_flags import with_settings
 from gbrain.cli.state import settings_of, with_brain
 from gbrain.domain.source import SourceState
@@ -91,6 +92,8 @@ def put_source(state: SourceState, *, as_json: bool) -> None:
         source.strategy.value,
         *([f"include {', '.join(source.include)}"] if source.include else []),
         *([f"exclude {', '.join(source.exclude)}"] if source.exclude else []),
+        *([f"stale after {span(source.max_age)}"] if source.max_age else []),
+        *([f"every {span(source.interval)} at least"] if source.interval else []),
         "federated" if source.federated else "isolated",
         "enabled" if source.enabled else "disabled",
         *(["archived"] if source.archived_at else []),

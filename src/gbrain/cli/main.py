@@ -91,7 +91,7 @@ def _run(arguments: list[str]) -> int:
         return 2
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "gbrain"
-        hint = f"see: {name} --help"
+        hint = _where_it_stands(error, words) or f"see: {name} --help"
         return _fail(2, "usage", _once(error.format_message()), hint, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _fail(_INTERRUPTED, "interrupted", "interrupted", "what was committed is kept", as_json=as_json)
@@ -106,6 +106,15 @@ def _run(arguments: list[str]) -> int:
 def _wants_events(words: list[str]) -> bool:
     """Whether standard error is to be JSON, known before the command line is understood: its errors are too."""
     return "--progress=json" in words or ("--progress", "json") in itertools.pairwise(words)
+
+
+def _where_it_stands(error: click.UsageError, words: list[str]) -> str | None:
+    """What to do about a general flag that stands behind the command."""
+    if not isinstance(error, click.NoSuchOption):
+        return None
+    general = {flag for option in typer.main.get_command(app).params for flag in option.opts}
+    others = " ".join(word for word in words if word != error.option_name)
+    return f"general flags come first: gbrain {error.option_name} {others}" if error.option_name in general else None
 
 
 def _once(message: str) -> str:

@@ -52,7 +52,8 @@ def _line(run: PastRun) -> str:
     counts = ", ".join(f"{run.counts[name]} {name}" for name in COUNTS if run.counts[name])
     what = counts or (run.sync_status or "").replace("_", " ") or "nothing"
     why = f": {run.error}; {run.hint}" if run.error else ""
-    return f"{at}  {run.source_id}: {run.status}, {what} ({seconds:.1f} s){why}"
+    took = "" if run.error_code == "interrupted" else f" ({seconds:.1f} s)"
+    return f"{at}  {run.source_id}: {run.status}, {what}{took}{why}"
 
 
 def _document(run: PastRun) -> dict[str, Any]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gbrain.services.source_settings import Told
 
 PathOption = Annotated[
-    str | None, typer.Option("--path", help="A git repository on this host, or a folder inside one.", metavar="DIR")
+    str | None,
+    typer.Option(
+        "--path", help="A git repository on this host, a folder inside one, or a plain folder.", metavar="DIR"
+    ),
 ]
 Url = Annotated[str | None, typer.Option("--url", help="An https, ssh, git or file URL.", metavar="URL")]
 Name = Annotated[str | None, typer.Option("--name", help="A name for people; the id where there is none.")]
@@ -37,9 +40,15 @@ Federated = Annotated[
 ]
 Disabled = Annotated[bool | None, typer.Option("--disabled/--enabled", help="Whether it is left out of sync.")]
 MaxAge = Annotated[
-    str | None, typer.Option("--max-age", help="Stale after this long, such as 24h; severe after three times that.")
+    str | None,
+    typer.Option(
+        "--max-age", help="Stale after this long, such as 24h; severe after three times that.", metavar="DURATION"
+    ),
 ]
-Interval = Annotated[str | None, typer.Option("--interval", help="How often `sync --watch` looks at it at least.")]
+Interval = Annotated[
+    str | None,
+    typer.Option("--interval", help="How long `sync --watch` leaves it alone at most.", metavar="DURATION"),
+]
 
 Act = Callable[[typer.Context, str, "Told", bool], None]
 

@@ -22,6 +22,7 @@ _REASONS = {
     "timeout": "timed out",
     "database": "the database failed",
     "internal": "a defect of gbrain",
+    "interrupted": "a run was cut off, the next goes on from there",
 }
 """The codes that say too little with their underscores taken out."""
 

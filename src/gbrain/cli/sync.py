@@ -41,7 +41,8 @@ def sync(
     skip_failed: Annotated[bool, typer.Option("--skip-failed", help="Acknowledge what has failed.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would change.")] = False,
     timeout: Annotated[
-        str | None, typer.Option("--timeout", help="How long a source may take from its start, such as 10m.")
+        str | None,
+        typer.Option("--timeout", help="How long a source may take from its start, such as 10m.", metavar="DURATION"),
     ] = None,
     allow_mass_delete: Annotated[
         bool, typer.Option("--allow-mass-delete", help="Drop pages even where that is most of a source.")

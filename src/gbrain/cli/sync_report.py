@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gbrain.cli.answer import counted, presentable, put
@@ -33,35 +33,48 @@ def is_fine(result: Result, *, all_sources: bool) -> bool:
 
 def is_no_news(result: Result) -> bool:
     """Whether all is well with the source, and it holds what it held before."""
-    return is_well(result) and not any(getattr(result.counts, name) for name in result.counts.__slots__)
+    return is_well(result) and not _changed(result)
 
 
-def put_result(result: Result) -> None:
-    """One source's lines, each with its id before it."""
-    for line in _lines(result):
+def put_result(result: Result, *, only_trouble: bool = False, at: datetime | None = None) -> None:
+    """One source's lines, each with its id before it; with the time of day where it is given."""
+    for line in _trouble(result) if only_trouble else [*_news(result, at), *_trouble(result)]:
         put(f"[{result.source_id}] {presentable(line)}")
 
 
-def _lines(result: Result) -> list[str]:
-    seconds = f"{result.duration.total_seconds():.1f} s"
+def _news(result: Result, at: datetime | None) -> list[str]:
+    seconds = f"{result.duration.total_seconds():.1f} s" + (f", {at:%H:%M:%S}" if at else "")
     lines = []
     match result.sync_status:
         case SyncStatus.UP_TO_DATE:
             lines.append(f"up to date at {_short(result.to_revision)} ({seconds})")
         case SyncStatus.FIRST_SYNC:
             lines.append(f"first sync at {_short(result.to_revision)}: {_changes(result)} ({seconds})")
+        case SyncStatus.DRY_RUN if not _changed(result):
+            lines.append(f"nothing to do up to {_short(result.to_revision)} ({seconds})")
         case SyncStatus.DRY_RUN:
             lines.append(f"would sync to {_short(result.to_revision)}: {_changes(result)} ({seconds})")
         case SyncStatus.SYNCED:
             lines.append(
                 f"synced {_short(result.from_revision)}..{_short(result.to_revision)}: {_changes(result)} ({seconds})"
             )
+    if result.acknowledged:
+        lines.append(f"{counted(result.acknowledged, 'failure')} acknowledged")
+    return lines
+
+
+def _trouble(result: Result) -> list[str]:
+    lines = []
     if result.trouble is not None:
         lines.append(f"{result.status.value}: {result.trouble.message.rstrip('.')}; {result.trouble.hint}")
     if result.failures_open:
         what = counted(result.failures_open, "file")
         lines.append(f"{what} could not be taken in: gbrain sources failures {result.source_id}")
     return lines
+
+
+def _changed(result: Result) -> bool:
+    return any(getattr(result.counts, name) for name in result.counts.__slots__)
 
 
 def _short(revision: str | None) -> str:
@@ -71,7 +84,7 @@ def _short(revision: str | None) -> str:
 def _changes(result: Result) -> str:
     counts = result.counts
     words = [
-        f"{number} {word}"
+        f"{number:,} {word}"
         for word in ("added", "modified", "renamed", "deleted", "failed", "skipped")
         if (number := getattr(counts, word))
     ]

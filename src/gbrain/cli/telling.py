@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Protocol
 
 from gbrain.cli.answer import counted, is_drawable, tell
@@ -167,7 +168,8 @@ class Telling:
             return
         try:
             with self.aside():
-                put_result(result)
+                at = datetime.now().astimezone() if self.only_news else None
+                put_result(result, only_trouble=self._is_quiet, at=at)
         except CouldNotRun as error:
             self._unwritable = error
 

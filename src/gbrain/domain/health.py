@@ -45,6 +45,8 @@ class Signs:
     last_attempt_code: str | None
     failures_open: int
     max_age: timedelta | None
+    is_half_in: bool
+    """Whether a run was cut off in the middle, and none goes on from there."""
 
 
 def staleness_of(last_sync_at: datetime | None, now: datetime, max_age: timedelta | None) -> Staleness:
@@ -71,6 +73,8 @@ def assess(signs: Signs, now: datetime) -> tuple[Health, list[str]]:
             found.append((Health.FAILING, signs.last_attempt_code or "error"))
         case "partial":
             found.append((Health.ATTENTION, signs.last_attempt_code or "partial"))
+        case _ if signs.is_half_in:
+            found.append((Health.ATTENTION, "interrupted"))
     if signs.failures_open:
         found.append((Health.ATTENTION, "open_failures"))
     found.sort(key=lambda sign: rank(sign[0]))

@@ -154,6 +154,8 @@ class Result:
     to_revision: str | None = None
     counts: Counts = field(default_factory=Counts)
     failures_open: int = 0
+    acknowledged: int = 0
+    """How many failures were open and were let be known."""
     duration: timedelta = timedelta()
     planned: Planned | None = None
     """What a dry run found; None of any other."""

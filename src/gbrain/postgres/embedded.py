@@ -103,8 +103,8 @@ def destroy(home: Path) -> None:
         try:
             if not reference.take(within_s=_OTHERS_LEAVE_WITHIN_S):
                 raise CouldNotRun(
-                    f"The brain in {home} is in use by another process.",
-                    hint="End what runs `gbrain` with this home, then run the command again.",
+                    f"the brain in {home} is in use by another process",
+                    hint="end what runs `gbrain` with this home, then run the command again",
                 )
             _remove(places)
         finally:

@@ -44,7 +44,8 @@ class Brought:
 class Attempt:
     """What a run does under its lease. `counts` is what it has committed so far.
 
-    `wrote` is how long it took over what there was to write; None where there was nothing.
+    `wrote` is how long it took over what there was to write, None where there was nothing; `acknowledged` counts the
+    failures that were open until now.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Attempt:
     ) -> None:
         self.counts = Counts()
         self.wrote: timedelta | None = None
+        self.acknowledged = 0
         self._context, self._options, self._slots, self._fetch_slot = context, options, slots, fetch_slot
         self._progress, self._record = progress, record
         self._done = 0
@@ -171,7 +173,7 @@ class Attempt:
         from gbrain.services.writing import retried
         from gbrain.store.batch import acknowledge
 
-        await retried(self._context.pool, writer, lambda conn: acknowledge(conn, writer))
+        self.acknowledged = await retried(self._context.pool, writer, lambda conn: acknowledge(conn, writer))
 
     async def _looked(self, paths: int, turn: Turn) -> None:
         self._progress.advance(paths)

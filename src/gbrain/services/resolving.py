@@ -47,7 +47,7 @@ def resolve(states: Sequence[SourceState], *, named: str | None, here: Path) -> 
     if len(known) == 1:
         return Meant(source=next(iter(known.values())), because="it is the only one")
     listed = ", ".join(known) if known else "none is registered yet"
-    raise UsageError("no source is named and none follows from this folder", hint=f"name one, or say --all: {listed}")
+    raise UsageError("no source is named and none follows from this folder", hint=f"say which is meant: {listed}")
 
 
 def folder_of(source: Source) -> bytes | None:

@@ -140,4 +140,5 @@ class Run:
             from_revision=before,
             to_revision=after,
             counts=self._attempt.counts if self._attempt else Counts(),
+            acknowledged=self._attempt.acknowledged if self._attempt else 0,
         )

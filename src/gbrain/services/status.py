@@ -51,6 +51,9 @@ def _assessed(status: SourceStatus) -> Assessed:
         last_attempt_code=status.last_attempt_code,
         failures_open=status.failures_open,
         max_age=status.max_age,
+        is_half_in=not status.settled
+        and status.running is None
+        and (status.pages > 0 or status.bookmark_commit is not None),
     )
     health, reasons = assess(signs, status.now)
     staleness = staleness_of(status.last_sync_at, status.now, status.max_age)

@@ -40,12 +40,13 @@ async def write_batch(conn: Connection, writer: Writer, batch: Batch, move: Move
     return counts
 
 
-async def acknowledge(conn: Connection, writer: Writer) -> None:
-    """Let every open failure of the source be known, under the lease."""
+async def acknowledge(conn: Connection, writer: Writer) -> int:
+    """Let every open failure of the source be known, under the lease; how many were open."""
     async with conn.transaction():
         await bound(conn, writer.limit)
         await leases.prove(conn, writer.lease)
-        await conn.execute(SQL["acknowledge"], {"source": writer.source_id})
+        row = await (await conn.execute(SQL["acknowledge"], {"source": writer.source_id})).fetchone()
+    return row[0] if row is not None else 0
 
 
 async def bound(conn: Connection, limit: timedelta) -> None:

@@ -55,6 +55,8 @@ class SourceStatus:
     chunks: int
     failures_open: int
     failures_acknowledged: int
+    settled: bool
+    """False while some of a run is in that did not come to its end."""
     now: datetime
     running: Running | None
 

@@ -260,3 +260,4 @@ UPDATE gbrain.states
 SET failures_open = failures_open - (SELECT count(*) FROM known),
     failures_acknowledged = failures_acknowledged + (SELECT count(*) FROM known)
 WHERE source_id = %(source)s
+RETURNING (SELECT count(*) FROM known)

@@ -3,7 +3,8 @@
 -- name: status
 SELECT s.id, s.name, s.host_id, s.host_name, s.path, s.url, s.federated, s.enabled, s.max_age,
        st.last_sync_at, st.last_attempt_at, st.last_attempt_status, st.last_attempt_code, st.bookmark_commit,
-       st.committed_at, st.pages, st.chunks, st.failures_open, st.failures_acknowledged, clock_timestamp(),
+       st.committed_at, st.pages, st.chunks, st.failures_open, st.failures_acknowledged, st.settled,
+       clock_timestamp(),
        r.host, r.pid, r.started_at, r.phase, r.done, r.total, r.rate_per_s, r.phase_at,
        l.holder_host, l.holder_boot, l.holder_pids, l.holder_pid, l.holder_started
 FROM gbrain.sources AS s
