@@ -109,7 +109,7 @@ def _maker(server: Server, factory: pytest.TempPathFactory) -> Callable[[], str]
     def make() -> str:
         name = f"brain_{uuid.uuid4().hex}"
         with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
-            conn.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     return make

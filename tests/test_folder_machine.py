@@ -394,7 +394,7 @@ def test_every_history_of_a_plain_folder_ends_in_the_rows_of_a_fresh_brain(
     run_state_machine_as_test(
         lambda: PlainFolder(world),
         settings=settings(
-            max_examples=_EXAMPLES if _TORTURE else 3,
+            max_examples=_EXAMPLES if _TORTURE else 2,
             stateful_step_count=25 if _TORTURE else 5,
             derandomize=not _TORTURE,
             phases=[Phase.generate, Phase.shrink] if _TORTURE else [Phase.generate],

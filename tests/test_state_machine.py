@@ -370,7 +370,7 @@ def test_every_history_ends_in_the_rows_of_a_fresh_brain(
     run_state_machine_as_test(
         lambda: History(world),
         settings=settings(
-            max_examples=500 if _TORTURE else 5,
+            max_examples=500 if _TORTURE else 4,
             stateful_step_count=30 if _TORTURE else 8,
             derandomize=not _TORTURE,
             phases=[Phase.generate, Phase.shrink] if _TORTURE else [Phase.generate],

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from gbrain.app.brain import open_brain, reach_database
+from gbrain.app.settings import read_settings
+from gbrain.services.registry import add_source
+from gbrain.services.source_settings import Told
 
 GBRAIN = str(Path(sys.executable).with_name("gbrain"))
 DEADLINE_S = 120
@@ -82,11 +89,27 @@ class BrainCommand:
         (self.home / "config.toml").write_text(text)
 
     def add(self, source_id: str, repository: Path, *more: str) -> None:
-        """Register a path."""
-        self.run("sources", "add", source_id, "--path", str(repository), *more)
+        """Register a path: by the command where flags, an embedded server or a running loop ask for one."""
+        if more or self.url is None or asyncio._get_running_loop() is not None:
+            self.run("sources", "add", source_id, "--path", str(repository), *more)
+        else:
+            register(self.env(), source_id, repository)
 
     def destroy(self) -> None:
         """Leave nothing behind, on a served brain nothing in the home."""
         if self.url is None:
             self.run("destroy", "--yes", code=None)
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def register(environ: Mapping[str, str], source_id: str, repository: Path) -> None:
+    """What `gbrain sources add` does, without a process of its own: most tests only need it done."""
+
+    async def work(conninfo: str) -> None:
+        async with open_brain(settings, conninfo, connections=1) as brain:
+            told = Told(path=repository)
+            await brain.ask(lambda conn: add_source(conn, source_id, told, allow_private_hosts=False))
+
+    settings = read_settings(environ)
+    with reach_database(settings, lambda text: None) as conninfo:
+        asyncio.run(work(conninfo))

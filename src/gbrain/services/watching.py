@@ -24,6 +24,7 @@ from gbrain.services.sync_all import sync_all
 
 _LOOKS_APART = timedelta(seconds=10)
 """How soon a source is seen that was registered, enabled or given other settings."""
+_LOOKS_APART_AT_LEAST_S = 1.0
 ANSWER_S = 10.0
 """A question that takes longer has news to fetch, or trouble: the sync does it in everybody's sight."""
 
@@ -60,6 +61,7 @@ class Watch:
         self._watched: dict[str, Watched] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._stir = asyncio.Event()
+        self._looked_at_s = float("-inf")
         self._broken: BaseException | None = None
 
     async def keep(self) -> None:
@@ -69,7 +71,7 @@ class Watch:
                 if self._broken is not None:
                     raise self._broken
                 self._stir.clear()
-                self._register(await self._terms.choose())
+                await self._look()
                 self._start()
                 if not self._tasks:
                     self._terms.resting(len(self._watched))
@@ -78,6 +80,12 @@ class Watch:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """Read the registry, unless that was a moment ago: each answer of a remote comes by here."""
+        if self._clock() - self._looked_at_s >= _LOOKS_APART_AT_LEAST_S:
+            self._register(await self._terms.choose())
+            self._looked_at_s = self._clock()
 
     def _register(self, sources: Sequence[Source]) -> None:
         """Those that are new, or were given other settings, are due; those that are gone are forgotten."""
