@@ -111,8 +111,21 @@ def test_what_is_registered_changed_or_disabled_meanwhile_is_seen(
         inside.run(brain, "sources", "disable", "wiki")
         inside.run(brain, "sources", "set", "late", "--exclude", "docs/")
         repository.commit({"new.md": "# New\n"})
-        seen = watching.until(lambda rows: rows["late"]["added"])
-        assert "wiki" not in seen
+        watching.until(lambda rows: rows.get("late", {}).get("added"))
+        assert ask(brain.url or "", "SELECT pages FROM gbrain.states WHERE source_id = 'wiki'") == [(1,)]
+        watching.stop()
+
+
+def test_one_source_is_watched_alone(brain: BrainCommand, repository: Repository, tmp_path: Path) -> None:
+    brain.configure(QUICK)
+    other = Repository.create(tmp_path / "other", {"a.md": "# A\n"})
+    brain.add("wiki", repository.folder)
+    brain.add("other", other.folder)
+    with _watch(brain, sources=("--source", "wiki")) as watching:
+        assert {name: row["sync_status"] for name, row in watching.round().items()} == {"wiki": "first_sync"}
+        other.commit({"b.md": "# B\n"})
+        repository.commit({"new.md": "# New\n"})
+        assert {name: row["added"] for name, row in watching.round().items()} == {"wiki": 1}
         watching.stop()
 
 
@@ -331,8 +344,10 @@ def test_a_second_ctrl_c_disturbs_no_end(brain: BrainCommand, repository: Reposi
 
 
 @contextmanager
-def _watch(brain: BrainCommand, *arguments: str, json_wanted: bool = True) -> Iterator[Watching]:
-    process = brain.start("sync", "--all", "--watch", *arguments, *(["--json"] if json_wanted else []))
+def _watch(
+    brain: BrainCommand, *arguments: str, json_wanted: bool = True, sources: tuple[str, ...] = ("--all",)
+) -> Iterator[Watching]:
+    process = brain.start("sync", *sources, "--watch", *arguments, *(["--json"] if json_wanted else []))
     try:
         yield Watching(process)
     finally:
