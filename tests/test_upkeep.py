@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import psycopg
+import asyncio
+import re
 
+import psycopg
+from psycopg import AsyncConnection
+
+from gbrain.domain.steps import Phase
+from gbrain.store.runs import KEPT_ALWAYS, KEPT_FOR, SQL, RowProgress, keep_progress
 from support.commands import BrainCommand
 from support.databases import ask
 from support.inside import Inside
@@ -40,6 +46,43 @@ def test_the_last_50_runs_of_a_source_stay_however_old_they_are(
     for _ in range(3):
         inside.run(brain, "sync", "--all")
     assert (_old(brain, "wiki"), _count(brain, "wiki")) == (47, 50)
+
+
+def test_forgetting_costs_the_same_however_many_runs_there_are(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    for name in ("a", "b"):
+        inside.run(brain, "sources", "add", name, "--path", str(repository.folder))
+        _fill(brain, name, days=80, count=20_000)
+    values = dict.fromkeys(re.findall(r"%\((\w+)\)s", SQL["finish"].decode()))
+    values |= {"run": 1, "name": "gbrain-sync:b", "token": 0, "source": "b", "fresh": False}
+    values |= {"keep": KEPT_FOR, "always": KEPT_ALWAYS, "limit": 20}
+    with psycopg.connect(brain.url or "", autocommit=True) as conn:
+        conn.execute("ANALYZE gbrain.runs")
+        rows = conn.execute(b"EXPLAIN (ANALYZE, BUFFERS OFF) " + SQL["finish"], values).fetchall()
+    plan = "\n".join(row[0] for row in rows)
+    removed = [int(found) for found in re.findall(r"Rows Removed by Filter: (\d+)", plan)]
+    assert max(removed, default=0) <= 50, plan
+
+
+def test_a_row_that_a_batch_has_locked_holds_up_no_other_and_one_that_has_ended_stays(
+    brain: BrainCommand, repository: Repository, inside: Inside
+) -> None:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    _fill(brain, "wiki", days=1, count=3)
+    with psycopg.connect(brain.url or "") as batch:
+        batch.execute("UPDATE gbrain.runs SET phase = 'plan', finished_at = NULL WHERE id < 3")
+        batch.commit()
+        batch.execute("SELECT FROM gbrain.runs WHERE id = 1 FOR UPDATE")
+        news = [RowProgress(run_id=n, phase=Phase.PLAN, done=7, total=None, rate_per_s=1.0) for n in (1, 2, 3)]
+        assert asyncio.run(_kept(brain, news)) == [2]
+    assert ask(brain.url or "", "SELECT id, done FROM gbrain.runs ORDER BY id") == [(1, 0), (2, 7), (3, 0)]
+
+
+async def _kept(brain: BrainCommand, news: list[RowProgress]) -> list[int]:
+    async with await AsyncConnection.connect(brain.url or "", autocommit=True) as conn:
+        await conn.execute("SET lock_timeout = '5s'")
+        return await keep_progress(conn, news)
 
 
 def _fill(brain: BrainCommand, source_id: str, *, days: int, count: int) -> None:

@@ -51,7 +51,8 @@ WHERE id = %(run)s
 -- How a run ended, unless a later one has said so for it; and what the source remembers of it, as long as the lease is
 -- ours. Freshness moves only where the remote, if there is one, was really asked. Runs that are older than anybody asks
 -- for are forgotten, the last ones of the source never: only so many of the oldest are looked at, so that it costs the
--- same however many there are, and each run that ends forgets more than it adds. All of it is one statement: most runs
+-- same however many there are, and each run that ends forgets more than it adds. Rows are compared whole, source and id:
+-- told the source alone, the server would walk all runs of all sources by their id. All of it is one statement: most runs
 -- find nothing new, and for them it is most of the work. It gives how many failures of the source are open.
 -- name: finish
 WITH ended AS (
@@ -68,10 +69,12 @@ WITH ended AS (
         last_wrote_for = coalesce(%(wrote)s, last_wrote_for)
     WHERE source_id = %(source)s AND EXISTS (SELECT FROM ours)
 ), kept AS (
-    SELECT id FROM gbrain.runs WHERE source_id = %(source)s ORDER BY source_id DESC, id DESC LIMIT %(always)s
+    SELECT id FROM gbrain.runs
+    WHERE (source_id, id) >= (%(source)s, 0) AND (source_id, id) < (%(source)s, 9223372036854775807)
+    ORDER BY source_id DESC, id DESC LIMIT %(always)s
 ), oldest AS (
     SELECT id, started_at FROM gbrain.runs
-    WHERE source_id = %(source)s AND id < (SELECT min(id) FROM kept)
+    WHERE (source_id, id) >= (%(source)s, 0) AND (source_id, id) < (%(source)s, (SELECT min(id) FROM kept))
     ORDER BY source_id, id LIMIT %(limit)s
 ), forgotten AS (
     DELETE FROM gbrain.runs AS r
