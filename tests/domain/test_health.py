@@ -26,6 +26,7 @@ def signs(
     failures: int = 0,
     max_age: timedelta | None = None,
     is_half_in: bool = False,
+    lacks_vectors: bool = False,
 ) -> Signs:
     return Signs(
         last_sync_at=None if age is None else _NOW - age,
@@ -34,6 +35,7 @@ def signs(
         failures_open=failures,
         max_age=max_age,
         is_half_in=is_half_in,
+        lacks_vectors=lacks_vectors,
     )
 
 
@@ -95,6 +97,9 @@ def test_a_source_never_gets_fresher_by_waiting(age: timedelta, longer: timedelt
         (signs(status="refused", code="mass_delete"), Health.FAILING, ["mass_delete"]),
         (signs(status="busy", code="lease_held"), Health.OK, []),
         (signs(status="skipped", code="disabled"), Health.OK, []),
+        (signs(lacks_vectors=True), Health.ATTENTION, ["embeddings_pending"]),
+        (signs(failures=1, lacks_vectors=True), Health.ATTENTION, ["open_failures", "embeddings_pending"]),
+        (signs(None, status=None, lacks_vectors=True), Health.ATTENTION, ["embeddings_pending", "never_synced"]),
         (signs(failures=1), Health.ATTENTION, ["open_failures"]),
         (signs(None, status="error", code="auth_failed"), Health.FAILING, ["auth_failed", "never_synced"]),
         (signs(None, status=None, failures=2), Health.ATTENTION, ["open_failures", "never_synced"]),
