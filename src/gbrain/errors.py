@@ -10,6 +10,7 @@
         ├── HomeUnusable         home
         ├── DiskFull             disk_full
         ├── SchemaTooNew         schema_too_new
+        ├── EmbedderUnusable     embedder
         └── PlatformUnsupported  platform
     LeaseLost, PathTwice         (end one source's run, never a command)
 
@@ -90,6 +91,12 @@ class SchemaTooNew(CouldNotRun):
     """The brain was migrated by a newer program than this one."""
 
     code = "schema_too_new"
+
+
+class EmbedderUnusable(CouldNotRun):
+    """What makes vectors cannot be used: not installed, not configured, not reached, or its key is missing."""
+
+    code = "embedder"
 
 
 class PlatformUnsupported(CouldNotRun):

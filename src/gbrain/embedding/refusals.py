@@ -1,0 +1,123 @@
+"""What it means when an endpoint does not answer with vectors: by its status, its headers and its words."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from socket import gaierror
+
+import httpx2
+import orjson
+
+from gbrain.domain.endpoint import Endpoint
+from gbrain.domain.waiting import asked_wait, remaining, reset
+from gbrain.embedding.answers import Deferred, Denied, Headroom, PushedBack, Refused
+from gbrain.embedding.words import codes, safe, said
+
+_BUSY = frozenset({429, 503, 529})
+_PASSING = frozenset({408, 409, 421, 423, 424, 425})
+_DENIED = frozenset({401, 402, 403, 404, 405, 407, 410, 426, 451})
+_AFTER_SENDING = (TimeoutError, httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
+_BEFORE_SENDING = (httpx2.ConnectTimeout, httpx2.ConnectError, httpx2.PoolTimeout)
+_UNPAID = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
+_WRONG = frozenset({"invalid_api_key", "model_not_found"})
+
+
+def of_status(
+    status: int, headers: Mapping[str, str], body: bytes, *, endpoint: Endpoint, key: str | None, now: datetime
+) -> PushedBack | Deferred | Refused | Denied:
+    """What an answer means whose status is not 200."""
+    host, words = host_of(endpoint), said(body, key)
+    message = f"{host} answered {status}" + (f": {words}" if words else "")
+    meant = codes(body)
+    if status in _DENIED or status < 400 or meant & (_UNPAID | _WRONG):
+        return Denied(message=message, hint=_hint(status, headers, meant, endpoint, key))
+    if status in _BUSY:
+        return PushedBack(wait=asked_wait(headers, now), message=message)
+    if status in _PASSING or status >= 500:
+        return Deferred(wait=asked_wait(headers, now), message=message)
+    return Refused(message=message)
+
+
+def of_error(error: Exception, *, endpoint: Endpoint, key: str | None) -> Deferred:
+    """What it means that no answer came at all."""
+    was_sent = any(isinstance(cause, _AFTER_SENDING) for cause in _causes(error))
+    never_got_there = any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error))
+    message = _unreached(error, host_of(endpoint), key)
+    return Deferred(wait=None, message=message, may_be_charged=was_sent and not never_got_there)
+
+
+def of_body(body: bytes, message: str) -> Deferred | None:
+    """What an answer of status 200 means that holds an error instead of vectors; None of any other."""
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    is_error = isinstance(answer, dict) and bool(answer.get("error")) and "data" not in answer
+    return Deferred(wait=None, message=message) if is_error else None
+
+
+def headroom(headers: Mapping[str, str], now: datetime) -> Headroom:
+    """What the headers of an answer tell of the provider's limits."""
+    return Headroom(
+        requests=remaining(headers, "x-ratelimit-remaining-requests", "x-ratelimit-remaining"),
+        tokens=remaining(headers, "x-ratelimit-remaining-tokens"),
+        resets_in=reset(headers, now),
+    )
+
+
+def host_of(endpoint: Endpoint) -> str:
+    """The host and port of an endpoint, for a message."""
+    return endpoint.base_url.partition("://")[2].partition("/")[0]
+
+
+def key_hint(endpoint: Endpoint) -> str:
+    """Where to look when the key is wrong."""
+    if endpoint.api_key_env is None:
+        return f"it wants a key: name the variable that holds it with api_key_env in [embedders.{endpoint.name}]"
+    return f"check the key in {endpoint.api_key_env}"
+
+
+def _hint(status: int, headers: Mapping[str, str], meant: frozenset[str], endpoint: Endpoint, key: str | None) -> str:
+    if status == 402 or meant & _UNPAID:
+        return "check the plan and the bill at the provider"
+    if status == 401 or "invalid_api_key" in meant:
+        return key_hint(endpoint)
+    if status == 403:
+        return f"{key_hint(endpoint)}, and that it may use {endpoint.model}"
+    if status < 400 and (target := headers.get("location")):
+        return f"it leads to {safe(target, key)}, which is not followed: check base_url in [embedders.{endpoint.name}]"
+    return f"check base_url and model in [embedders.{endpoint.name}]"
+
+
+def _unreached(error: Exception, host: str, key: str | None) -> str:
+    for cause in _causes(error):
+        match cause:
+            case httpx2.ConnectTimeout():
+                return f"{host} took no connection in time"
+            case TimeoutError() | httpx2.TimeoutException():
+                return f"{host} did not answer in time"
+            case gaierror():
+                return f"the name of {host} cannot be resolved"
+            case ssl.SSLCertVerificationError():
+                return f"the certificate of {host} is not trusted: {safe(cause.verify_message)}"
+            case ssl.SSLError():
+                return f"there is no encrypted connection to {host}: {safe(str(cause.reason))}"
+            case ConnectionRefusedError():
+                return f"{host} refuses connections"
+            case httpx2.ProxyError():
+                return f"the proxy on the way to {host} does not let it through: {safe(str(cause), key)}"
+            case httpx2.RemoteProtocolError() | httpx2.ReadError() | httpx2.WriteError():
+                return f"{host} broke the connection off before it had answered"
+    return f"{host} cannot be reached: {safe(str(error), key) or type(error).__name__}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Innermost first: what the system said is plainer than what was made of it."""
+    inner = [*error.exceptions] if isinstance(error, BaseExceptionGroup) else []
+    if (cause := error.__cause__ or error.__context__) is not None:
+        inner.append(cause)
+    for one in inner:
+        yield from _causes(one)
+    yield error
