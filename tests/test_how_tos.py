@@ -27,6 +27,7 @@ PAGES = {
     "docs/tutorial.md": scenes.from_nothing,
     "docs/how-to/backup.md": scenes.kept,
     "docs/how-to/cron.md": scenes.with_wiki,
+    "docs/how-to/embeddings.md": scenes.with_endpoint,
     "docs/how-to/machines.md": scenes.two_machines,
     "docs/how-to/pgbouncer.md": scenes.pooled,
     "docs/how-to/private.md": scenes.private,
@@ -84,6 +85,7 @@ def watch(stage: Stage) -> None:
     process = _started(stage, [GBRAIN, "sync", "--all", "--watch"])
     assert process.stdout is not None
     assert process.stdout.readline().startswith("[wiki] first sync")
+    assert process.stdout.readline().startswith("embedded 2 chunks")
     assert process.stdout.readline() == "1 ok\n"
     Repository(stage.home / "wiki").commit({"new.md": "# New\n"})
     assert "1 added" in process.stdout.readline()
@@ -219,6 +221,7 @@ def test_a_block_that_would_escape_is_found(page: str, tmp_path: Path) -> None:
     [
         ("[a] synced 1f3870be27: 1 added (0.1 s)", "[a] synced 9c1e2d3f40: 1 added (12.4 s)"),
         ("2026-01-31 07:00 UTC  a: ok", "2027-12-01 23:59:59 UTC a: ok"),
+        ("embedded 3 texts, 0.1 s, 30/s", "embedded 3 texts, 0.4 s, 1,207.5/s"),
         ("…\n2 ok", "[a] x\n\n[b] y\n2 ok\n"),
         ("1 ok\n…", "1 ok\n"),
         ("[a] x\n[b] y\n2 ok", "[b] y\n[a] x\n2 ok"),
@@ -240,6 +243,7 @@ def test_times_hashes_and_the_order_of_sources_may_differ(shown: str, said: str)
         ("…\n1 ok", "1 ok\n2 ok"),
         ("2 ok\n[a] x", "[a] x\n2 ok"),
         ("[a] 1 added (0.1 s)", "[a] 2 added (0.1 s)"),
+        ("30/s", "30/sec"),
     ],
 )
 def test_everything_else_that_differs_is_found(shown: str, said: str) -> None:

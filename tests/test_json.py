@@ -31,6 +31,9 @@ EVERY_COMMAND = [
     ("sources", "verify", "--all"),
     ("sources", "failures"),
     ("show", "readme"),
+    ("models",),
+    ("models", "list", "--refused"),
+    ("models", "drop", "local", "--yes"),
 ]
 USAGE_ERRORS = [
     ("nonsense", "--json"),
@@ -50,13 +53,19 @@ USAGE_ERRORS = [
     ("sources", "verify", "wiki", "--all", "--json"),
     ("sources", "verify", "--all", "--json", "--sample", "some"),
     ("show", "--json"),
+    ("models", "--json", "nonsense"),
+    ("models", "--json", "list"),
+    ("models", "--refused", "list", "--json"),
+    ("models", "use", "--json"),
+    ("models", "drop", "--json"),
+    ("embed", "--json", "more", "words"),
     ("--log-format", "loud", "sources", "list", "--json"),
     ("--nonsense", "sources", "list", "--json"),
 ]
 LATER = [
     *[("sync", "--all", "--json", flag) for flag in ("--timeout=soon", "--progress=loud", "--interval=5m")],
     *[("sources", word, "--json") for word in ("webhook", "nonsense")],
-    *[(word, "--json") for word in ("embed", "models", "search", "code", "doctor", "jobs", "serve", "mcp", "tokens")],
+    *[(word, "--json") for word in ("search", "code", "doctor", "jobs", "serve", "mcp", "tokens")],
 ]
 
 

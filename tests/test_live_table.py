@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gbrain.cli.live_rows import Fleet
-from gbrain.domain.events import Kind, Progress
+from gbrain.domain.events import Filling, Kind, Progress
 from gbrain.domain.outcome import Code, Result, Status, Trouble
 from gbrain.domain.steps import Phase
 from support.commands import BrainCommand
@@ -67,6 +67,24 @@ def test_the_table_has_what_there_is_room_for_and_never_cuts_an_id(width: int) -
     assert _drawn(_fleet(), width) == PINNED[width].strip("\n").split("\n")
 
 
+@pytest.mark.parametrize(
+    ("width", "summary"),
+    [
+        (200, "test:model, 14 s, 3 refused, sends again in 12 s, host answered 429: Rate limit reached for requests"),
+        (60, "test:model, 14 s, 3 refused, sends again in 12 s, host an…"),
+    ],
+)
+def test_of_a_fill_the_last_line_says_with_what_and_what_keeps_it_back(width: int, summary: str) -> None:
+    said = "host answered 429: Rate limit reached for requests"
+    filling = Filling(model="test:model", refused=3, waits=timedelta(seconds=12), trouble=said)
+    event = _at(None, Phase.EMBED, 400, 1003, rate_per_s=310.0, eta=timedelta(seconds=2), filling=filling)
+    lines = _drawn(Fleet(began_s=100.0, at_work={None: event}), width)
+    assert [lines[0].startswith("(all)  embedding"), lines[0].endswith("400 of 1,003  310/s  2 s left")] == [True, True]
+    assert lines[1:] == [summary]
+    of_sync = _drawn(Fleet(began_s=100.0, chosen=4, ended=4, at_work={None: event}), 200)
+    assert of_sync[-1].startswith("4 of 4 done, 14 s, 3 refused, ")
+
+
 def test_of_more_sources_than_lines_the_rest_is_counted() -> None:
     lines = _drawn(_fleet(), 100, height=6)
     assert len(lines) == 4
@@ -76,13 +94,16 @@ def test_of_more_sources_than_lines_the_rest_is_counted() -> None:
 Events = st.builds(
     Progress,
     kind=st.sampled_from(Kind),
-    source_id=st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True),
+    source_id=st.one_of(st.none(), st.from_regex(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", fullmatch=True)),
     phase=st.sampled_from(Phase),
     done=st.integers(0, 10**7),
     total=st.one_of(st.none(), st.integers(0, 10**7)),
     rate_per_s=st.one_of(st.none(), st.floats(0, 1e6)),
     eta=st.one_of(st.none(), st.timedeltas(timedelta(), timedelta(days=40))),
     elapsed=st.timedeltas(timedelta(), timedelta(days=40)),
+    filling=st.one_of(
+        st.none(), st.builds(Filling, model=st.text(), waits=st.timedeltas(timedelta()), trouble=st.text(max_size=300))
+    ),
 )
 
 
@@ -94,7 +115,8 @@ def test_no_line_is_wider_and_no_table_taller_than_the_terminal(
     lines = _drawn(fleet, width, height=height)
     assert all(cell_len(line) <= width for line in lines)
     assert len(lines) < height
-    assert [line.split()[0] for line in lines[:-1]] == list(fleet.at_work)[: len(lines) - 1]
+    names = [source_id or "(all)" for source_id in fleet.at_work]
+    assert [line.split()[0] for line in lines[:-1]] == names[: len(lines) - 1]
 
 
 def test_a_sync_on_a_terminal_shows_who_is_at_work_and_leaves_only_its_results(
@@ -181,7 +203,7 @@ def _fleet() -> Fleet:
 
 
 def _at(
-    source_id: str,
+    source_id: str | None,
     phase: Phase,
     done: int,
     total: int | None,
@@ -190,6 +212,7 @@ def _at(
     rate_per_s: float | None = None,
     eta: timedelta | None = None,
     elapsed: timedelta = timedelta(seconds=1),
+    filling: Filling | None = None,
 ) -> Progress:
     return Progress(
         kind=kind,
@@ -200,6 +223,7 @@ def _at(
         rate_per_s=rate_per_s,
         eta=eta,
         elapsed=elapsed,
+        filling=filling,
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from support.commands import BrainCommand
 from support.repositories import Repository
 
 HEAVY = {
-    "fastapi", "httpx", "hypothesis", "jinja2", "mcp", "numpy", "prometheus_client", "procrastinate", "pydantic",
-    "safetensors", "starlette", "tokenizers", "tree_sitter", "uvicorn", "wordllama",
+    "fastapi", "httpx", "httpx2", "hypothesis", "jinja2", "mcp", "numpy", "prometheus_client", "procrastinate",
+    "pydantic", "safetensors", "starlette", "tokenizers", "tree_sitter", "uvicorn", "wordllama",
 }  # fmt: skip
 RUN = """
 import sys
@@ -56,8 +57,12 @@ def test_a_sync_with_nothing_new_loads_no_web_no_models_and_no_logs(
     brain: BrainCommand, repository: Repository
 ) -> None:
     brain.add("wiki", repository.folder)
-    brain.run("sync", "--all")
-    assert _tops(_loaded(brain, "sync", "--all")) & (HEAVY | {"structlog"}) == set()
+    embedding = replace(brain, environ={"GBRAIN_EMBEDDER": "local"})
+    for command in (brain, embedding):
+        command.run("sync", "--all")
+        assert _tops(_loaded(command, "sync", "--all")) & (HEAVY | {"structlog"}) == set()
+    assert _tops(_loaded(embedding, "embed")) & HEAVY == set()
+    assert _tops(_loaded(embedding, "models")) & HEAVY == set()
 
 
 def _loaded(brain: BrainCommand, *arguments: str) -> set[str]:

@@ -11,16 +11,20 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 import gbrain.spool
 import gbrain.store
-from gbrain.store.statements import statements
+from gbrain.store.statements import of_model, statements
 from support.servers import Server
 
 _STORE = Path(gbrain.store.__file__).parent
 _FILES = sorted(file.stem for file in (_STORE / "sql").glob("*.sql"))
 _ALL = [(file, name) for file in _FILES for name in statements(file)]
 _SEVERAL_IN_ONE = {("batch", "create_stage"), ("batch", "create_change_stage")}
+_OF_A_BATCH = ("batch", "pending")
+_OF_MODELS = ("pending", "models", "backlog", "vectors", "status", "vector_transfer")
+_MODEL = 987
 _NOW = datetime(2026, 11, 5, tzinfo=UTC)
 
 _SAMPLES: dict[str, Any] = {
@@ -50,11 +54,28 @@ _SAMPLES: dict[str, Any] = {
     "hashes": [b"hash"],
     "names": ["gbrain-sync:one"],
     "tokens": [0],
+    **dict.fromkeys(("model", "dimensions"), _MODEL),
+    **dict.fromkeys(("worker", "position", "limit", "pending", "request", "requests", "rate", "cost"), 1),
+    **dict.fromkeys(("wait", "waits", "keep"), timedelta(seconds=30)),
+    **dict.fromkeys(("now", "moment"), _NOW),
+    **dict.fromkeys(("provider", "passage"), b"bytes"),
+    **dict.fromkeys(("embedder", "trouble", "reason"), "text"),
+    **dict.fromkeys(("whatever", "refused"), True),
+    "passages": [b"one", b"two", b"none"],
+    "vectors": ["[1,0,0]", "[0,1,0]", None],
+    "vector": "[1,0,0]",
+    "limits": Jsonb({}),
+    "state": "filling",
+    "memory": "64MB",
+    "helpers": "0",
+    "table": f"gbrain.embedding_{_MODEL}",
+    "index": f"gbrain.embedding_{_MODEL}_nearest",
 }
 _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("batch", "bound"): {"limit": "10000ms", "lock_limit": "5000ms"},
     ("batch", "count_batch"): {"pages": 1},
     ("mending", "recount"): {"pages": 1},
+    ("mending", "bound_recount"): {"limit": "10000ms", "longest": "100000ms"},
     ("verify", "bound"): {"limit": "60s"},
     ("sources", "failures"): {"skipped": True},
     ("sources", "create"): {"id": "new", "path": None},
@@ -79,6 +100,7 @@ _OF_FILE: dict[str, dict[str, Any]] = {
     "verify": {"pages": [1, 2], "limit": 10},
     "batch": {"pages": [1, 2]},
     "plan": {"limit": 10, "pages": [1, 2]},
+    "throttle": {"tokens": 1},
     "mending": {"pages": [1, 2], "ordinals": [0, 1], "texts": [1, 2], "limit": 10},
 }
 
@@ -104,7 +126,7 @@ def conn(request: pytest.FixtureRequest) -> psycopg.Connection:
 
 @pytest.mark.parametrize(("file", "name"), _ALL)
 def test_each_statement_can_be_prepared_and_executed(conn: psycopg.Connection, file: str, name: str) -> None:
-    statement = statements(file)[name]
+    statement = of_model(statements(file)[name], _MODEL, dimensions=3)
     with conn.transaction(force_rollback=True):
         _lay_out(conn, file, name)
         if (file, name) not in _SEVERAL_IN_ONE:
@@ -118,16 +140,27 @@ def test_each_statement_can_be_prepared_and_executed(conn: psycopg.Connection, f
 
 
 def _lay_out(conn: psycopg.Connection, file: str, name: str) -> None:
-    """What the statement stands on: two sources, one of them not half there, and the stages."""
-    if (file, name) == ("verify", "begin"):
+    """What the statement stands on: two sources, one of them not half there, a model with vectors, and the stages."""
+    if name == "begin":
         return
     for source in ("one", "bare"):
         conn.execute("INSERT INTO gbrain.sources (id, name, url) VALUES (%s, 'n', 'u')", (source,))
     conn.execute("INSERT INTO gbrain.states (source_id) VALUES ('one')")
-    if file == "batch" and name != "create_stage":
+    if file in _OF_MODELS and name != "create_vectors":
+        _lay_out_model(conn, _MODEL)
+    if file in _OF_A_BATCH and name != "create_stage":
         conn.execute(statements("batch")["create_stage"])
         if name != "create_change_stage":
             conn.execute(statements("batch")["create_change_stage"])
+
+
+def _lay_out_model(conn: psycopg.Connection, model: int) -> None:
+    conn.execute(
+        "INSERT INTO gbrain.models (id, name, embedder, dimensions, fingerprint, state) OVERRIDING SYSTEM VALUE "
+        "VALUES (%s, 'local:x', 'local', 3, '', 'active')",
+        (model,),
+    )
+    conn.execute(of_model(statements("models")["create_vectors"], model, dimensions=3))
 
 
 def _values(file: str, name: str) -> dict[str, Any]:
@@ -200,11 +233,40 @@ def _filled(conn: psycopg.Connection) -> psycopg.Connection:
         "INSERT INTO gbrain.texts (source_id, hash, text) "
         "SELECT 's' || n % 2, sha256(int4send(n)), n::text FROM generate_series(1, 20000) AS n"
     )
-    conn.execute("INSERT INTO gbrain.chunks SELECT p.id, 0, p.id, '{}', 1, 1 FROM gbrain.pages AS p")
+    conn.execute(
+        "INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line, passage) "
+        "SELECT p.id, 0, p.id, '{}', 1, 1, sha256(int8send(p.id)) FROM gbrain.pages AS p"
+    )
     conn.execute("INSERT INTO gbrain.links SELECT p.id, 0, 'link', '', 1 FROM gbrain.pages AS p")
-    for table in ("pages", "ledger", "texts", "chunks", "links"):
+    _fill_model(conn)
+    for table in ("pages", "ledger", "texts", "chunks", "links", "backlog", "coverage", "loose", f"embedding_{_MODEL}"):
         conn.execute(f"ANALYZE gbrain.{table}")
     return conn
+
+
+def _fill_model(conn: psycopg.Connection) -> None:
+    """A model with vectors for half of all passages; of the others most are free, some claimed, some refused."""
+    _lay_out_model(conn, _MODEL)
+    conn.execute(
+        f"INSERT INTO gbrain.embedding_{_MODEL} "
+        "SELECT c.passage, '[1,0,0]' FROM gbrain.chunks AS c WHERE c.page_id % 2 = 0"
+    )
+    conn.execute(
+        "INSERT INTO gbrain.backlog (model_id, passage, worker_id, refused) "
+        "SELECT m.id, c.passage, "
+        "       CASE WHEN c.page_id %% 20 = 1 THEN 1 END, CASE WHEN c.page_id %% 20 = 3 THEN 'large' END "
+        "FROM gbrain.chunks AS c, unnest(ARRAY[1, %s]) AS m (id) WHERE c.page_id %% 2 = 1 ORDER BY sha256(c.passage)",
+        (_MODEL,),
+    )
+    conn.execute(
+        "INSERT INTO gbrain.coverage (model_id, source_id, pending) "
+        "SELECT m.id, 's' || n, n FROM generate_series(0, 999) AS n, unnest(ARRAY[1, 2, 3, 4, %s]) AS m (id)",
+        (_MODEL,),
+    )
+    conn.execute("INSERT INTO gbrain.loose (passage) SELECT sha256(int4send(n)) FROM generate_series(1, 20000) AS n")
+
+
+_SCANNED = r"Seq Scan on (pages|ledger|texts|chunks|links|backlog|coverage|loose|embedding_\d+)\b"
 
 
 @pytest.mark.parametrize("major", [18, 16])
@@ -228,6 +290,30 @@ def _filled(conn: psycopg.Connection) -> psycopg.Connection:
         ("batch", "note_loose", ["chunks_pkey"]),
         ("batch", "drop_chunks", ["chunks_pkey"]),
         ("batch", "clear_ledger", ["ledger_by_path"]),
+        ("backlog", "claim", ["backlog_free", "backlog_model_id_passage_key"]),
+        ("backlog", "claim_of_source", ["backlog_free", "chunks_by_passage"]),
+        ("backlog", "passages", ["chunks_by_passage", f"embedding_{_MODEL}_pkey"]),
+        ("backlog", "free", ["backlog_claimed"]),
+        ("backlog", "give_back", ["backlog_model_id_passage_key"]),
+        ("vectors", "lock", ["backlog_model_id_passage_key"]),
+        ("vectors", "drop_needless", ["backlog_model_id_passage_key"]),
+        ("vectors", "take", ["backlog_model_id_passage_key"]),
+        ("vectors", "store", ["chunks_by_passage", "coverage_pkey"]),
+        ("backlog", "refuse", ["backlog_model_id_passage_key"]),
+        ("vectors", "still_loose", ["chunks_by_passage"]),
+        ("vector_transfer", "after", [f"embedding_{_MODEL}_pkey"]),
+        ("vector_transfer", "keep_loose", ["loose_pkey"]),
+        ("vector_transfer", "hold_backlog", ["backlog_model_id_passage_key"]),
+        ("vectors", "drop_vectors", [f"embedding_{_MODEL}_pkey"]),
+        ("pending", "fasten", ["loose_pkey"]),
+        ("pending", "add", [f"embedding_{_MODEL}_pkey"]),
+        ("pending", "hold", ["backlog_model_id_passage_key"]),
+        ("pending", "lacking", [f"embedding_{_MODEL}_pkey"]),
+        ("pending", "come", [f"embedding_{_MODEL}_pkey"]),
+        ("pending", "went", [f"embedding_{_MODEL}_pkey"]),
+        ("pending", "loosen", ["chunks_by_passage"]),
+        ("models", "coverage", ["coverage_pkey", "backlog_refused"]),
+        ("status", "pending_places", ["coverage_pkey"]),
     ],
 )
 def test_what_grows_is_reached_by_its_index(
@@ -235,15 +321,15 @@ def test_what_grows_is_reached_by_its_index(
 ) -> None:
     conn = filled[major]
     with conn.transaction(force_rollback=True):
-        if file == "batch":
+        if file in _OF_A_BATCH:
             _stage(conn)
-            conn.execute("SET LOCAL enable_seqscan = off")
+            conn.execute("SET LOCAL enable_seqscan = off" if file == "batch" else statements("batch")["prefer_indexes"])
         values = _values(file, name) | {"source": "s1", "slug": "dir/page-7"}
         values |= {"path": b"dir/page-7.md", "after": b"dir/page-2"}
-        explained = conn.execute(b"EXPLAIN " + statements(file)[name], values).fetchall()
+        explained = conn.execute(b"EXPLAIN " + of_model(statements(file)[name], _MODEL), values).fetchall()
     plan = "\n".join(line for (line,) in explained)
     assert [index for index in indexes if f"on {index} " not in plan and f"using {index} " not in plan] == [], plan
-    assert not re.search(r"Seq Scan on (pages|ledger|texts|chunks|links)\b", plan), plan
+    assert not re.search(_SCANNED, plan), plan
 
 
 def _stage(conn: psycopg.Connection) -> None:
@@ -252,5 +338,19 @@ def _stage(conn: psycopg.Connection) -> None:
     conn.execute(statements("batch")["create_change_stage"])
     conn.execute("INSERT INTO stage_pages (page_id, is_new) SELECT n, false FROM generate_series(1, 10) AS n")
     conn.execute("INSERT INTO stage_removed SELECT n, true FROM generate_series(11, 20) AS n")
-    conn.execute("INSERT INTO stage_loose SELECT n FROM generate_series(1, 20) AS n")
+    conn.execute("INSERT INTO stage_chunks (passage) SELECT sha256(int8send(n)) FROM generate_series(1, 10) AS n")
+    conn.execute("INSERT INTO stage_loose SELECT n, sha256(int8send(n)) FROM generate_series(1, 20) AS n")
     conn.execute("INSERT INTO stage_ledger (path) VALUES ('dir/bad-1'), ('dir/bad-2')")
+
+
+@pytest.mark.parametrize("major", [18, 16])
+@pytest.mark.parametrize("name", ["claim", "claim_of_source"])
+@pytest.mark.parametrize("limit", [64, 1024])
+def test_a_claim_reads_no_more_of_the_backlog_than_it_takes_and_in_order(
+    filled: dict[int, psycopg.Connection], major: int, name: str, limit: int
+) -> None:
+    values = _values("backlog", name) | {"source": "s1", "limit": limit}
+    explained = filled[major].execute(b"EXPLAIN " + statements("backlog")[name], values).fetchall()
+    plan = "\n".join(line for (line,) in explained)
+    assert "Index Scan using backlog_free on backlog" in plan, plan
+    assert not re.search(r"\bSort\b|Seq Scan on (backlog|chunks|pages)", plan), plan

@@ -18,8 +18,9 @@ from gbrain.cli.status_words import summary, why
 from gbrain.domain.outcome import Code
 from gbrain.domain.redaction import is_control
 from gbrain.domain.steps import Phase
+from gbrain.services.coverage import Coverage
 from gbrain.services.status import Assessed
-from support.dashboards import run, source
+from support.dashboards import NOW, coverage, dashboard, fill, model, run, source
 
 CET = timezone(timedelta(hours=1), "CET")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -185,7 +186,7 @@ plans                             ok         2026-11-05 12:00     12      34    
 
 def text(rows: Sequence[Assessed], width: int | None) -> str:
     """The whole table, as it is printed."""
-    return "".join(f"{line.plain}\n" for line in table(rows, width=width, zone=CET).lines())
+    return "".join(f"{line.plain}\n" for line in table(dashboard(rows), width=width, zone=CET).lines())
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,9 @@ def test_the_worst_come_first_and_among_equals_those_that_were_not_checked_for_t
 
 def test_times_are_told_in_the_zone_of_the_heading_all_of_them() -> None:
     rows = [source("winter"), source("summer", age=120 * DAY)]
-    shown = "".join(f"{line.plain}\n" for line in table(rows, width=80, zone=timezone(-9.5 * HOUR, "MART")).lines())
+    shown = "".join(
+        f"{line.plain}\n" for line in table(dashboard(rows), width=80, zone=timezone(-9.5 * HOUR, "MART")).lines()
+    )
     assert "LAST SYNC (MART)" in shown
     assert "winter  ok         2026-11-05 02:30" in shown
     assert "summer  failing    2026-07-08 02:30" in shown
@@ -307,7 +310,7 @@ def test_the_sum_counts_each_health_what_runs_what_is_disabled_and_what_has_fail
 
 
 def test_of_a_table_that_is_too_tall_the_worst_that_fit_are_shown_and_the_rest_is_counted() -> None:
-    whole = table(ORDINARY, width=80, zone=CET)
+    whole = table(dashboard(ORDINARY), width=80, zone=CET)
     every = [line.plain for line in whole.lines()]
     assert [line.plain for line in whole.lines(len(every))] == every
     for most in range(4, len(every)):
@@ -319,6 +322,91 @@ def test_of_a_table_that_is_too_tall_the_worst_that_fit_are_shown_and_the_rest_i
         assert shown[-3] == f"… {6 - sources} more"
         assert shown[1:-3] == every[1 : len(shown) - 3]
     assert [line.plain for line in whole.lines(12)][-4:] == [every[8], "… 2 more", *every[-2:]]
+
+
+EMBEDDED = [
+    source("wiki", chunks=5_678, pending=0),
+    source("handbook", chunks=4_000, pending=1),
+    source("notes", age=30 * HOUR, chunks=1_000, pending=1_234 - 234),
+    source("new", age=None, last_attempt_status=None, pending=0, **NEVER),
+]
+
+
+def test_how_much_is_embedded_stands_in_a_column_of_its_own_where_a_model_is_active() -> None:
+    assert "\n" + text(EMBEDDED, None) == EMBEDDED_IN_A_PIPE
+    assert "EMBEDDED" not in text(ORDINARY, None)
+    for width in range(40, 200):
+        heading = text(EMBEDDED, width).splitlines()[0]
+        assert ("COMMIT" in heading) <= ("EMBEDDED" in heading) <= ("CHUNKS" in heading), width
+    assert "EMBEDDED" in text(EMBEDDED, 90)
+    assert "EMBEDDED" not in text(EMBEDDED, 70)
+
+
+EMBEDDED_IN_A_PIPE = """
+SOURCE    HEALTH     LAST SYNC (CET)   PAGES  CHUNKS  EMBEDDED  FAILURES  COMMIT      WHY
+notes     attention  2026-11-04 07:00     12   1,000     0.0 %         0  0123456789  stale; 1,000 chunks wait for embeddings
+handbook  attention  2026-11-05 13:00     12   4,000    99.9 %         0  0123456789  1 chunk waits for its embedding
+new       unknown    never                 0       0   100.0 %         0  -           never synced
+wiki      ok         2026-11-05 13:00     12   5,678   100.0 %         0  0123456789
+4 sources: 2 attention, 1 unknown, 1 ok
+"""  # noqa: E501
+
+LOCAL, REMOTE = "local:wordllama-256", "voyage:voyage-3-large"
+UNTIL = NOW + timedelta(minutes=1, seconds=5)
+ONE = [fill(400, 1_003, 31.0)]
+SEVERAL = [
+    fill(400, 1_000, 10.0, waits_until=UNTIL, trouble="429: slow down"),
+    fill(300, 870, 5.0, waits_until=UNTIL + HOUR, host="build-02", trouble="503: \x1b[2Jbusy"),
+    fill(0, None, None, waits_until=UNTIL, host="build-02"),
+]
+
+
+@pytest.mark.parametrize(
+    ("of_brain", "lines"),
+    [
+        (coverage(model(LOCAL)), []),
+        (
+            coverage(model(LOCAL, *ONE)),
+            [f"embedding with {LOCAL}: 400 of 1,003 texts, 31/s, 19 s left on build-01 (pid 4711)"],
+        ),
+        (coverage(model(LOCAL, fill(0, None))), [f"embedding with {LOCAL}: 0 texts on build-01 (pid 4711)"]),
+        (coverage(model(LOCAL, fill(0, 1))), [f"embedding with {LOCAL}: 0 of 1 text on build-01 (pid 4711)"]),
+        (
+            coverage(model(LOCAL, *SEVERAL)),
+            [
+                f"embedding with {LOCAL}: 700 of 1,270 texts, 15/s, 38 s left by 3 workers on build-01, build-02; "
+                r"cooling down until 13:01:05; the provider last said: 503: \x1b[2Jbusy"
+            ],
+        ),
+        (
+            coverage(model(LOCAL, *SEVERAL, fill(5, 600, 1.0))),
+            [
+                f"embedding with {LOCAL}: 705 of 1,275 texts, 16/s, 36 s left by 4 workers on build-01, build-02; "
+                r"the provider last said: 503: \x1b[2Jbusy"
+            ],
+        ),
+        (
+            coverage(model(LOCAL), model(REMOTE, pct=12.5)),
+            [f"filling {REMOTE}, which has 12.5 % of all chunks: nobody is at it; gbrain embed goes on"],
+        ),
+        (
+            coverage(model(LOCAL, *ONE), model(REMOTE, fill(7, 7, 2.0), pct=99.9)),
+            [
+                f"embedding with {LOCAL}: 400 of 1,003 texts, 31/s, 19 s left on build-01 (pid 4711)",
+                f"filling {REMOTE}, which has 99.9 % of all chunks: 7 of 7 texts, 2/s on build-01 (pid 4711)",
+            ],
+        ),
+    ],
+)
+def test_who_is_at_work_on_embeddings_is_told_between_the_sources_and_the_sum(
+    of_brain: Coverage, lines: list[str]
+) -> None:
+    shown = table(dashboard(EMBEDDED, of_brain), width=None, zone=CET)
+    assert [line.plain for line in shown.lines()][5:-1] == lines
+    narrow = table(dashboard(EMBEDDED, of_brain), width=40, zone=CET)
+    assert all(cell_len(line.plain) <= 40 for line in narrow.lines())
+    assert _squeezed("".join(lines)) in _squeezed("".join(line.plain for line in narrow.below))
+    assert narrow.lines(12)[-len(narrow.below) :] == narrow.below
 
 
 def test_colour_is_for_the_health_alone_and_it_stands_where_the_health_does() -> None:
@@ -341,7 +429,7 @@ def test_a_name_that_is_also_a_health_is_not_what_is_coloured() -> None:
 def _colored(rows: list[Assessed], width: int) -> list[str]:
     """The lines as a terminal of eight colours gets them."""
     console = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=width, highlight=False)
-    return rendered(console, table(rows, width=width, zone=CET).lines()).splitlines()
+    return rendered(console, table(dashboard(rows), width=width, zone=CET).lines()).splitlines()
 
 
 _hosts = st.text(min_size=1, max_size=80) | st.sampled_from(
@@ -369,6 +457,7 @@ _sources = st.builds(
     pages=st.integers(0, 10**10),
     chunks=st.integers(0, 10**11),
     running=st.none() | _runs,
+    pending=st.none() | st.integers(0, 10**11),
 )
 
 
@@ -377,7 +466,7 @@ _sources = st.builds(
 def test_at_any_width_nothing_is_wider_no_id_is_cut_and_no_reason_is_missing(
     rows: list[Assessed], width: int | None
 ) -> None:
-    shown = table(rows, width=width, zone=CET)
+    shown = table(dashboard(rows), width=width, zone=CET)
     lines = [line.plain for line in shown.lines()]
     assert all(cell_len(line) <= width for line in lines if width is not None)
     assert all(line == line.rstrip() and not any(map(is_control, line)) for line in lines)
@@ -397,7 +486,7 @@ def test_at_any_width_nothing_is_wider_no_id_is_cut_and_no_reason_is_missing(
 def test_on_a_terminal_that_is_too_narrow_for_anything_ids_and_reasons_are_there_all_the_same(
     rows: list[Assessed], width: int
 ) -> None:
-    shown = _squeezed("".join(line.plain for line in table(rows, width=width, zone=CET).lines()))
+    shown = _squeezed("".join(line.plain for line in table(dashboard(rows), width=width, zone=CET).lines()))
     for row in rows:
         assert row.status.id in shown
         assert _squeezed(why(row)) in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -26,10 +27,12 @@ from support.commands import BrainCommand, Completed
 from support.databases import ask
 from support.documents import checked, checked_error
 from support.driven import poll
+from support.endpoint import endpoint
 from support.inside import Inside
 from support.remotes import git_daemon, silent_server
 from support.repositories import Repository
 from support.servers import Server, free_port
+from support.vectors import served_by
 
 DEADLINE_S = 60
 QUICK = 'allow_private_hosts = true\nwatch_poll = "1s"\n'
@@ -95,6 +98,31 @@ def test_each_source_is_synced_when_it_moved_and_only_that_one(brain: BrainComma
             far.git("push", "-q", "origin", "main")
             assert {name: row["added"] for name, row in watching.round().items()} == {"far": 2}
             assert "stopped watching" in watching.stop()
+
+
+def test_each_round_says_what_it_embedded_and_only_once_why_the_rest_waits(
+    brain: BrainCommand, repository: Repository
+) -> None:
+    with endpoint(key="sesame") as provider:
+        served = served_by(provider, brain, head=QUICK, api_key_env="TEST_KEY")
+        served.environ["TEST_KEY"] = "sesame"
+        served.add("wiki", repository.folder)
+        with _watch(served, json_wanted=False) as watching:
+            assert watching.line().startswith("[wiki] first sync")
+            assert watching.line() == "embedded 2 chunks (test:test-model)\n"
+            assert watching.line() == "1 ok\n"
+            provider.tell(key="another")
+            repository.commit({"b.md": "# B\n"})
+            assert watching.line().startswith("[wiki] synced")
+            assert re.match(r"1 chunk waits for its embedding: .*401.*; .*TEST_KEY", watching.line())
+            repository.commit({"c.md": "# C\n"})
+            assert watching.line().startswith("[wiki] synced")
+            poll(lambda: sum(sent.status == 401 for sent in provider.journal()) == 2, "it is refused again")
+            provider.tell(key="sesame")
+            repository.commit({"d.md": "# D\n"})
+            assert watching.line().startswith("[wiki] synced")
+            assert re.fullmatch(r"embedded 3 chunks \(test:test-model, \d\d:\d\d:\d\d\)\n", watching.line())
+            watching.stop()
 
 
 def test_what_is_registered_changed_or_disabled_meanwhile_is_seen(

@@ -43,7 +43,10 @@ class Completed:
 
 @dataclass(frozen=True)
 class BrainCommand:
-    """The command with a home and, where it is served, a database of its own."""
+    """The command with a home and, where it is served, a database of its own.
+
+    Embedding is switched off, unless `environ` says otherwise: most tests are about something else.
+    """
 
     home: Path
     url: str | None = None
@@ -51,7 +54,12 @@ class BrainCommand:
 
     def env(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("GBRAIN_", "GIT_"))}
-        kept |= {"GBRAIN_HOME": str(self.home), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        kept |= {
+            "GBRAIN_HOME": str(self.home),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GBRAIN_EMBEDDER": "none",
+        }
         if self.url:
             kept["GBRAIN_DATABASE_URL"] = self.url
         return kept | self.environ

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gbrain.domain.health import Signs, assess, staleness_of
 from gbrain.domain.lease import Holder
-from gbrain.services.status import Assessed
-from gbrain.store.status import Running, SourceStatus
+from gbrain.services.coverage import Coverage, ModelFills
+from gbrain.services.status import Assessed, Dashboard
+from gbrain.store.status import Fill, Running, SourceStatus
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 _NOBODY = Holder(host="", boot="", pids="", pid=1, started="")
@@ -28,10 +30,18 @@ def source(
         failures_open=status.failures_open,
         max_age=status.max_age,
         is_half_in=not status.settled,
+        lacks_vectors=bool(status.pending),
     )
     health, reasons = assess(signs, NOW)
     staleness = staleness_of(last, NOW, status.max_age)
-    return Assessed(status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere)
+    return Assessed(
+        status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere, coverage=None
+    )
+
+
+def dashboard(sources: Sequence[Assessed], coverage: Coverage | None = None) -> Dashboard:
+    """The sources, and what is told of embeddings."""
+    return Dashboard(sources=list(sources), coverage=coverage)
 
 
 def run(phase: str, done: int = 0, total: int | None = None, *, host: str = "build-01", seconds: int = 100) -> Running:
@@ -48,6 +58,22 @@ def run(phase: str, done: int = 0, total: int | None = None, *, host: str = "bui
         phase_at=started_at,
         holder=_NOBODY,
     )
+
+
+def model(name: str, *fills: Fill, pct: float = 100.0) -> ModelFills:
+    """A model in use, and who is at work on it."""
+    return ModelFills(name=name, coverage_pct=pct, fills=list(fills))
+
+
+def coverage(active: ModelFills, filling: ModelFills | None = None) -> Coverage:
+    """What is told of embeddings."""
+    return Coverage(active=active, filling=filling)
+
+
+def fill(done: int, total: int | None, rate: float | None = None, **known: Any) -> Fill:
+    """A worker; `known` are other fields of it."""
+    fields: dict[str, Any] = {"host": "build-01", "pid": 4711, "started_at": NOW, "waits_until": None, "trouble": None}
+    return Fill(**fields | known, done=done, total=total, rate_per_s=rate, holder=_NOBODY)
 
 
 _FIELDS: dict[str, Any] = {
@@ -68,6 +94,7 @@ _FIELDS: dict[str, Any] = {
     "failures_open": 0,
     "failures_acknowledged": 0,
     "settled": True,
+    "pending": None,
     "now": NOW,
     "running": None,
 }

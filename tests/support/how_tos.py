@@ -21,6 +21,7 @@ _ANY_LINES = "…"
 _MASKS = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?[A-Z]{1,5}\b)?"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? s\b"), "N s"),
+    (re.compile(r"\b\d[\d,]*(\.\d+)?/s(?!\w)"), "N/s"),
     (re.compile(r"\b\d+(\.\d+)+\b"), "VERSION"),
     (re.compile(r"\bschema \d+\b"), "schema N"),
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "HASH"),

@@ -16,7 +16,7 @@ _QUERIES = {
         FROM gbrain.pages ORDER BY 1, 2""",
     "texts": "SELECT source_id, hash, text, search::text FROM gbrain.texts ORDER BY 1, 2",
     "chunks": """
-        SELECT p.source_id, p.path, c.ordinal, t.source_id, t.hash, c.headings, c.first_line, c.last_line
+        SELECT p.source_id, p.path, c.ordinal, t.source_id, t.hash, c.headings, c.first_line, c.last_line, c.passage
         FROM gbrain.chunks AS c LEFT JOIN gbrain.pages AS p ON p.id = c.page_id
         LEFT JOIN gbrain.texts AS t ON t.id = c.text_id ORDER BY 1, 2, 3""",
     "links": """

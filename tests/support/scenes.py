@@ -13,6 +13,7 @@ import pytest
 from gbrain.postgres import embedded
 from gbrain.services.source_settings import Told
 from support.commands import GBRAIN
+from support.endpoint import endpoint
 from support.lying import certificate
 from support.private_remote import private_remote
 from support.remotes import silent_server
@@ -113,6 +114,22 @@ def private(stage: Stage, databases: Databases) -> None:
     configure(stage, _SERVED.format(databases.new_url()))
 
 
+def with_endpoint(stage: Stage, databases: Databases) -> None:
+    """A brain with two sources not yet synced, a third repository, and an endpoint that wants a key and no secrets."""
+    provider = stage.closing.enter_context(endpoint(key="THE-KEY", dimensions=1024, marker="PRIVATE KEY"))
+    url = databases.new_url()
+    told = {
+        "wiki": Told(path=repository(stage.home / "wiki", _WIKI)),
+        "handbook": Told(path=repository(stage.home / "handbook", _rules(300))),
+    }
+    repository(stage.home / "archive", _rules(200, of="of old"))
+    brain(stage, url, told, _SERVED.format(url))
+    stage.names |= {
+        "https://api.example.org/v1": provider.base_url,
+        "api.example.org": provider.base_url.removeprefix("http://").removesuffix("/v1"),
+    }
+
+
 def two_machines(stage: Stage, databases: Databases) -> None:
     """Two machines that reach one served brain, each with a clone of its own."""
     if not can_unshare():
@@ -153,6 +170,10 @@ def to_be_removed(stage: Stage, databases: Databases) -> None:
     (stage.home / "wiki/.gbrain-source").write_text("wiki\n")
     if can_unshare():
         machine_of_roots(stage)
+
+
+def _rules(number: int, *, of: str = "of today") -> dict[str | bytes, bytes | str]:
+    return {f"{rule:03}.md": f"# Rule {rule}\n\nWhat rule {rule} {of} is about.\n" for rule in range(1, number + 1)}
 
 
 def _wait_until_it_runs(url: str) -> None:

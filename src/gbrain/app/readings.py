@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Callable
 from gbrain.app.brain import Brain, open_brain, reach_database
 from gbrain.app.settings import Settings
 from gbrain.errors import CouldNotRun
-from gbrain.services.status import Assessed, read_status
+from gbrain.services.status import Dashboard, read_dashboard
 from gbrain.store.connection import no_answer
 
 ANSWER_SECONDS = 10.0
 """Whoever looks at a table that stands still should learn why before long."""
 
-Reading = list[Assessed] | CouldNotRun
+Reading = Dashboard | CouldNotRun
 
 
 async def readings(settings: Settings, say: Callable[[str], None]) -> AsyncGenerator[Reading]:
@@ -33,9 +33,9 @@ async def readings(settings: Settings, say: Callable[[str], None]) -> AsyncGener
             yield error
 
 
-async def _read(brain: Brain) -> list[Assessed]:
+async def _read(brain: Brain) -> Dashboard:
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await brain.ask(read_status)
+            return await brain.ask(read_dashboard)
     except TimeoutError as error:
         raise no_answer(ANSWER_SECONDS) from error

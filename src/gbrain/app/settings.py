@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from gbrain.domain.durations import parse_duration
+from gbrain.domain.endpoint import Endpoint, read_endpoint
 from gbrain.errors import HomeUnusable, UsageError
 
 
@@ -27,6 +28,11 @@ class Settings:
     fetch_stall: timedelta = timedelta(seconds=60)
     allow_private_hosts: bool = False
     watch_poll: timedelta = timedelta(seconds=30)
+    embedder: str | None = None
+    """`local`, `none` or the name of an endpoint; None where nobody has said."""
+    embed_budget: timedelta = timedelta(seconds=15)
+    embedders: Mapping[str, Endpoint] = field(default_factory=dict)
+    """The configured endpoints, by name."""
     max_connections: int | None = None
 
 
@@ -72,6 +78,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text in quotes")
     return value
+
+
+def _endpoints(value: object) -> dict[str, Endpoint]:
+    if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
+        raise ValueError("a table for each endpoint, such as [embedders.voyage]")
+    return {name: read_endpoint(name, table) for name, table in value.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +164,30 @@ SETTINGS = (
         meaning="How often `sync --watch` asks each remote whether it moved; more rarely beyond 120 sources.",
     ),
     Setting(
+        key="embedder",
+        variable="GBRAIN_EMBEDDER",
+        in_file=True,
+        parse=_text,
+        default="that of the active model; local where there is none yet",
+        meaning="What makes vectors: `local`, `none`, or the name of a configured endpoint.",
+    ),
+    Setting(
+        key="embed_budget",
+        variable=None,
+        in_file=True,
+        parse=_duration,
+        default="15s",
+        meaning="How long a sync embeds with an endpoint after its last page. What is left then is a stated remainder.",
+    ),
+    Setting(
+        key="embedders",
+        variable=None,
+        in_file=True,
+        parse=_endpoints,
+        default="none",
+        meaning="Endpoints that make vectors, a table `[embedders.NAME]` for each: see below.",
+    ),
+    Setting(
         key="max_connections",
         variable=None,
         in_file=True,
@@ -184,6 +220,8 @@ def _apply(
         try:
             changes[key] = known[key](value)
         except ValueError as error:
+            if isinstance(value, dict):  # its values may hold what nobody must see
+                raise UsageError(f"{error}, in {where}", hint="mend it there") from error
             raise UsageError(
                 f"setting {key} in {where} is {value!r}, not {error}", hint="mend it there, or remove it"
             ) from error

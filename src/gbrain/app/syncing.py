@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from gbrain.app.beside import Embedding, embedding_beside
 from gbrain.app.brain import Brain
+from gbrain.app.embedders import check_embedder
 from gbrain.app.wiring import Counting, chosen, lined_up, sync_context, takes_part, within_budget
 from gbrain.domain.events import Event
 from gbrain.domain.outcome import Code, Result
@@ -31,6 +33,8 @@ class Synced:
     connections_peak: int
     results: list[Result]
     took: timedelta = timedelta()
+    embedding: Embedding | None = None
+    """What was embedded meanwhile; None of a dry run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +69,22 @@ async def run_sync(
     Raises NotFound and UsageError where no source is meant, DatabaseUnusable where there are too few connections, and
     DiskFull where nothing at all could be written.
     """
+    check_embedder(brain.settings)
     sources = await chosen(brain, named=named, here=here, all_sources=all_sources)
     wanted = resolve_parallel(sources=sum(map(takes_part, sources)), workers=workers, parallel=parallel)
     width = await within_budget(brain, wanted, emit)
     counting, slots = Counting(brain), Slots(fetch=fetch_slots, write=width)
     sources = await lined_up(brain, sources, slots)
     async with sync_context(brain, counting, workers, emit=emit, probe=probe, use_fast_path=use_fast_path) as context:
+        embedding = None
         if options.dry_run:
             results = await _dry_run(context, sources, options, slots, all_sources=all_sources)
         else:
-            results = await sync_all(context, sources, options, slots, all_sources=all_sources)
+            async with embedding_beside(brain, context.board, wanted=options.embed) as beside:
+                results = await sync_all(context, sources, options, slots, all_sources=all_sources, ended=beside.came)
+                embedding = await beside.finish()
     _refuse_full_disk(results)
-    return Synced(parallel=width, connections_peak=counting.peak, results=results)
+    return Synced(parallel=width, connections_peak=counting.peak, results=results, embedding=embedding)
 
 
 async def run_watch(
@@ -104,10 +112,19 @@ async def run_watch(
         taking_part = [source for source in sources if takes_part(source)] if all_sources else sources
         return await lined_up(brain, taking_part, slots)
 
-    def ended(of_round: Round) -> None:
-        took = timedelta(seconds=of_round.seconds)
-        watching.ended(Synced(parallel=width, connections_peak=counting.peak, results=of_round.results, took=took))
+    async def ended(of_round: Round) -> None:
+        await beside.catch_up()
+        watching.ended(
+            Synced(
+                parallel=width,
+                connections_peak=counting.peak,
+                results=of_round.results,
+                took=timedelta(seconds=of_round.seconds),
+                embedding=await beside.standing(),
+            )
+        )
 
+    check_embedder(brain.settings)
     sources = await chosen(brain, named=named, here=here, all_sources=all_sources)
     at_most = max(sum(map(takes_part, sources)), DEFAULT_WRITERS) if all_sources else 1
     width = await within_budget(brain, resolve_parallel(sources=at_most, workers=workers, parallel=parallel), emit)
@@ -120,7 +137,10 @@ async def run_watch(
         ended=ended,
         resting=watching.resting,
     )
-    async with sync_context(brain, counting, workers, emit=emit) as context:
+    async with (
+        sync_context(brain, counting, workers, emit=emit) as context,
+        embedding_beside(brain, context.board, wanted=options.embed, is_watch=True) as beside,
+    ):
         await Watch(context, options, slots, terms).keep()
 
 

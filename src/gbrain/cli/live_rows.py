@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from gbrain.cli.answer import presentable
-from gbrain.cli.progress_words import DOING, amount, rate, span
+from gbrain.cli.progress_words import DOING, amount, of_fill, rate, span
 from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
@@ -26,7 +26,7 @@ class Fleet:
     began_s: float
     chosen: int = 0
     ended: int = 0
-    at_work: dict[str, Progress] = field(default_factory=dict)
+    at_work: dict[str | None, Progress] = field(default_factory=dict)
     troubled: dict[str, Result] = field(default_factory=dict)
 
     def table(self, width: int, height: int, now_s: float) -> RenderableType:
@@ -39,19 +39,25 @@ class Fleet:
         shown = list(self.at_work.values())[:room]
         more = len(self.at_work) - len(shown)
         lines = [Text(line, style="red", no_wrap=True, overflow="ellipsis") for line in troubled]
-        summary = Text(self._summary(more, now_s), style="dim", no_wrap=True, overflow="ellipsis")
+        summary = Text(self._summary(more, now_s), style="dim", no_wrap=True)
+        summary.truncate(max(1, width - _ECHO), overflow="ellipsis")
         return Group(*([_rows(shown, width)] if shown else []), *lines, summary)
 
     def _summary(self, more: int, now_s: float) -> str:
-        waiting = self.chosen - self.ended - len(self.at_work)
-        words = [f"{self.ended:,} of {self.chosen:,} done"]
+        sources_at_work = sum(source_id is not None for source_id in self.at_work)
+        waiting = self.chosen - self.ended - sources_at_work
+        words = [f"{self.ended:,} of {self.chosen:,} done"] if self.chosen else []
         if more:
             words.append(f"{more:,} more at work")
         if waiting > 0:
             words.append(f"{waiting:,} waiting")
         if self.troubled:
             words.append(f"{len(self.troubled):,} to look at")
-        return ", ".join([*words, span(timedelta(seconds=now_s - self.began_s))])
+        filling = self.at_work[None].filling if None in self.at_work else None
+        if filling is not None and not self.chosen:
+            words.append(filling.model)
+        words += [span(timedelta(seconds=now_s - self.began_s)), *of_fill(filling)]
+        return presentable(", ".join(words))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,10 @@ _LAYOUTS = (
 )
 """From wide to narrow: without the amount its share is shown."""
 _GAP = 2
+_ECHO = 2
+"""Room at the end of the last line for the `^C` that a terminal writes: on a line of its own it would stay behind."""
+_WHOLE_BRAIN = "(all)"
+"""Stands where a source would, for what is done for all of them."""
 
 
 def _rows(shown: list[Progress], width: int) -> RenderableType:
@@ -106,7 +116,7 @@ def _justified(layout: _Layout) -> list[Literal["left", "right"]]:
 
 
 def _words(event: Progress, layout: _Layout) -> list[str]:
-    words = [event.source_id, _doing(event), _amount(event, layout)]
+    words = [event.source_id or _WHOLE_BRAIN, _doing(event), _amount(event, layout)]
     words += [rate(event.rate_per_s) if event.rate_per_s and not _waits(event) else ""] if layout.has_rate else []
     words += ["" if _waits(event) else _left(event)] if layout.has_left else []
     return words

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gbrain.cli.answer import counted, stand
 from gbrain.cli.live_rows import Fleet
 from gbrain.cli.sync_report import is_well
-from gbrain.domain.events import Progress
+from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 from gbrain.standard_error import can_take
 
@@ -46,6 +46,8 @@ class LiveTable:
     def progress(self, event: Progress) -> None:
         """Move the source's line."""
         self._fleet.at_work[event.source_id] = event
+        if event.source_id is None and event.kind in (Kind.FINISH, Kind.ABORT):
+            del self._fleet.at_work[None]
         self._draw()
 
     def finish(self, result: Result) -> None:

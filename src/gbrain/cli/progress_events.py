@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from gbrain.cli.answer import tell_event
-from gbrain.domain.events import Kind, Progress
+from gbrain.cli.answer import presentable, tell_event
+from gbrain.domain.events import Filling, Kind, Progress
 from gbrain.domain.outcome import Result
 
 
@@ -27,6 +28,7 @@ class ProgressEvents:
                 "rate_per_s": None if event.rate_per_s is None else round(event.rate_per_s, 1),
                 "eta_s": None if event.eta is None else round(event.eta.total_seconds()),
                 "elapsed_ms": round(event.elapsed.total_seconds() * 1000),
+                **_of_fill(event.filling),
             },
             may_be_dropped=event.kind in (Kind.TICK, Kind.HEARTBEAT),
         )
@@ -45,3 +47,15 @@ class ProgressEvents:
 
     def close(self) -> None:
         """Each line was said as it came."""
+
+
+def _of_fill(filling: Filling | None) -> dict[str, Any]:
+    """What is said of a fill alone; null of anything else."""
+    if filling is None:
+        return dict.fromkeys(("model", "refused", "waits_s", "trouble"))
+    return {
+        "model": filling.model,
+        "refused": filling.refused,
+        "waits_s": None if filling.waits is None else round(filling.waits.total_seconds()),
+        "trouble": None if filling.trouble is None else presentable(filling.trouble),
+    }

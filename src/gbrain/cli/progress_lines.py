@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from gbrain.cli.answer import tell
-from gbrain.cli.progress_words import sentence
-from gbrain.domain.events import Progress
+from gbrain.cli.progress_words import before, sentence
+from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 from gbrain.standard_error import can_take
 
@@ -21,20 +21,23 @@ class ProgressLines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._due: dict[str, tuple[float, float]] = {}
+        self._due: dict[str | None, tuple[float, float]] = {}
 
     def choose(self, source_ids: Sequence[str]) -> None:
         """Those that take part are known by their lines."""
 
     def progress(self, event: Progress) -> None:
         """A line where the source's is due."""
+        if event.source_id is None and event.kind in (Kind.FINISH, Kind.ABORT):
+            self._due.pop(None, None)
+            return
         now = self._clock()
         due, pause = self._due.setdefault(event.source_id, (now + FIRST_AFTER_S, FIRST_AFTER_S))
         if now < due or not can_take():
             return
         pause = min(2 * pause, APART_AT_MOST_S)
         self._due[event.source_id] = (now + pause, pause)
-        tell(f"[{event.source_id}] {sentence(event)}")
+        tell(before(event) + sentence(event))
 
     def finish(self, result: Result) -> None:
         """Its lines are over."""

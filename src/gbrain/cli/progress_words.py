@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from gbrain.domain.events import Progress
+from gbrain.domain.events import Filling, Progress
 from gbrain.domain.steps import Phase
 
 DOING = {
@@ -18,13 +18,27 @@ DOING = {
 """What a run in a phase does, in a word."""
 
 
+def before(event: Progress) -> str:
+    """What a line about it begins with: the source, or nothing where it is about the whole brain."""
+    return f"[{event.source_id}] " if event.source_id is not None else ""
+
+
 def sentence(event: Progress) -> str:
     """All of it: `writing 400 of 1,003, 310/s, 2 s left`."""
     words = [" ".join(filter(None, (DOING[event.phase], amount(event.done, event.total))))]
     if event.rate_per_s:
         words.append(rate(event.rate_per_s))
     words.append(f"{span(event.eta)} left" if event.eta is not None else f"{span(event.elapsed)} so far")
-    return ", ".join(words)
+    return ", ".join([*words, *of_fill(event.filling)])
+
+
+def of_fill(filling: Filling | None) -> list[str]:
+    """What keeps a fill back: refusals, a provider that is left alone, and what it said."""
+    if filling is None:
+        return []
+    words = [f"{filling.refused:,} refused"] if filling.refused else []
+    words += [f"sends again in {span(filling.waits)}"] if filling.waits else []
+    return words + ([filling.trouble] if filling.trouble else [])
 
 
 def amount(done: int, total: int | None) -> str:

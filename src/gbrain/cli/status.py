@@ -34,12 +34,12 @@ def status(
         status_watch.watch(settings_of(context), quiet=flags.quiet, color=not flags.no_color, as_json=as_json)
         return 0
     from gbrain.cli.status_document import document
-    from gbrain.cli.status_surfaces import put_table
-    from gbrain.services.status import read_status
+    from gbrain.cli.status_surfaces import put_table, seen_by
+    from gbrain.services.status import read_dashboard
 
-    rows = with_brain(context, lambda brain: brain.ask(read_status))
+    found = seen_by(settings_of(context), with_brain(context, lambda brain: brain.ask(read_dashboard)))
     if as_json:
-        put_document(document(rows))
+        put_document(document(found))
     else:
-        put_table(rows, color=not flags.no_color)
-    return int(check and any(row.status.enabled and row.health is not Health.OK for row in rows))
+        put_table(found, color=not flags.no_color)
+    return int(check and any(row.status.enabled and row.health is not Health.OK for row in found.sources))

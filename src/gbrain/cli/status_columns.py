@@ -15,7 +15,7 @@ GAP = 2
 """Cells between two columns."""
 
 _ROOM_FOR_REASONS = 24
-_FIRST_TO_GO = ("COMMIT", "CHUNKS", "PAGES", "FAILURES", "LAST SYNC", "HEALTH")
+_FIRST_TO_GO = ("COMMIT", "EMBEDDED", "CHUNKS", "PAGES", "FAILURES", "LAST SYNC", "HEALTH")
 _WIDEST_HEALTH = max(map(len, Health))
 _TIME = "%Y-%m-%d %H:%M"
 _WIDEST_TIME = len("2000-01-01 00:00")
@@ -36,13 +36,19 @@ class Column:
 
 
 def columns_of(rows: Sequence[Assessed], zone: timezone) -> list[Column]:
-    """All columns but the reasons. Every time is told in the one zone that the title names."""
+    """All columns but the reasons. Every time is told in the one zone that the title names.
+
+    Where no model is active there is no column of what is embedded.
+    """
 
     def text(name: str, cell: Callable[[Assessed], str], *, title: str = "", least: int = 0) -> Column:
         return _padded(name, title or name, list(map(cell, rows)), str.ljust, least)
 
     def number(name: str, cell: Callable[[Assessed], int]) -> Column:
-        return _padded(name, name, [f"{cell(row):,}" for row in rows], str.rjust, 0)
+        return right(name, lambda row: f"{cell(row):,}")
+
+    def right(name: str, cell: Callable[[Assessed], str]) -> Column:
+        return _padded(name, name, list(map(cell, rows)), str.rjust, 0)
 
     def last_sync(row: Assessed) -> str:
         return _local(row.status.last_sync_at, zone)
@@ -53,6 +59,7 @@ def columns_of(rows: Sequence[Assessed], zone: timezone) -> list[Column]:
         text("LAST SYNC", last_sync, title=f"LAST SYNC ({zone.tzname(None)})", least=_WIDEST_TIME),
         number("PAGES", lambda row: row.status.pages),
         number("CHUNKS", lambda row: row.status.chunks),
+        *([right("EMBEDDED", _embedded)] if any(row.coverage_pct is not None for row in rows) else []),
         number("FAILURES", lambda row: row.status.failures_open),
         text("COMMIT", lambda row: (row.status.bookmark_commit or "-")[:10]),
     ]
@@ -80,6 +87,10 @@ def taken(columns: list[Column]) -> int:
 def _padded(name: str, title: str, cells: list[str], pad: Callable[[str, int], str], least: int) -> Column:
     width = max(least, len(title), *map(len, cells))
     return Column(name=name, title=pad(title, width), cells=[pad(cell, width) for cell in cells])
+
+
+def _embedded(row: Assessed) -> str:
+    return "-" if row.coverage_pct is None else f"{row.coverage_pct} %"
 
 
 def _local(moment: datetime | None, zone: timezone) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from gbrain.cli.answer import instant, presentable
 from gbrain.cli.status_words import pace
 from gbrain.domain.paths import display
-from gbrain.services.status import Assessed
+from gbrain.services.coverage import Coverage, ModelFills, eta
+from gbrain.services.status import Assessed, Dashboard
 
 
-def document(rows: list[Assessed]) -> dict[str, Any]:
+def document(found: Dashboard) -> dict[str, Any]:
     """The whole answer, by source."""
     return {
-        "embedding_column": None,
-        "unacknowledged_failures": sum(row.status.failures_open for row in rows),
-        "sources": [_source(row) for row in rows],
+        "embedding_column": presentable(found.coverage.active.name) if found.coverage else None,
+        "unacknowledged_failures": sum(row.status.failures_open for row in found.sources),
+        "sources": [_source(row) for row in found.sources],
+        "embedding": _embedding(found.coverage) if found.coverage else None,
     }
 
 
@@ -39,8 +42,8 @@ def _source(row: Assessed) -> dict[str, Any]:
         "content_at": instant(kept.committed_at),
         "pages": kept.pages,
         "chunks_total": kept.chunks,
-        "chunks_unembedded": 0,
-        "embedding_coverage_pct": None,
+        "chunks_unembedded": max(0, kept.pending or 0),
+        "embedding_coverage_pct": row.coverage_pct,
         "failures_open": kept.failures_open,
         "failures_acknowledged": kept.failures_acknowledged,
         "running": _running(row),
@@ -62,5 +65,36 @@ def _running(row: Assessed) -> dict[str, Any] | None:
         "done": run.done,
         "total": run.total,
         "rate_per_s": rate,
-        "eta_s": None if left is None else round(left.total_seconds()),
+        "eta_s": _seconds(left),
     }
+
+
+def _embedding(coverage: Coverage) -> dict[str, Any]:
+    filling = coverage.filling
+    return {
+        "model": presentable(coverage.active.name),
+        "filling": filling and {"model": presentable(filling.name), "coverage_pct": filling.coverage_pct},
+        "fills": [fill for model in coverage.each for fill in _fills(model)],
+    }
+
+
+def _fills(model: ModelFills) -> list[dict[str, Any]]:
+    return [
+        {
+            "model": presentable(model.name),
+            "host": presentable(fill.host),
+            "pid": fill.pid,
+            "started_at": instant(fill.started_at),
+            "done": fill.done,
+            "total": fill.total,
+            "rate_per_s": None if fill.rate_per_s is None else round(fill.rate_per_s, 1),
+            "eta_s": _seconds(eta(fill.done, fill.total, fill.rate_per_s)),
+            "cools_until": instant(fill.waits_until),
+            "trouble": presentable(fill.trouble) if fill.trouble else None,
+        }
+        for fill in model.fills
+    ]
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration.total_seconds())

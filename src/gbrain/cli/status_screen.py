@@ -19,7 +19,7 @@ from gbrain.cli.answer import ReaderGone, presentable, put
 from gbrain.cli.status_surfaces import EVERY_SECONDS, console_of, local_zone, rendered
 from gbrain.cli.status_table import table
 from gbrain.errors import GbrainError
-from gbrain.services.status import Assessed
+from gbrain.services.status import Dashboard
 
 
 class Screen:
@@ -28,7 +28,7 @@ class Screen:
     def __init__(self, *, color: bool) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
-        self._rows: list[Assessed] = []
+        self._found = Dashboard(sources=[], coverage=None)
         self._read_at: datetime | None = None
         self._error: GbrainError | None = None
         self._console = console_of(color=color)
@@ -56,9 +56,9 @@ class Screen:
         if self._read_at is not None:
             put(rendered(self._console, self._lines(None)))
 
-    def show(self, rows: list[Assessed]) -> None:
+    def show(self, found: Dashboard) -> None:
         """Draw what was just read."""
-        self._rows, self._read_at, self._error = rows, datetime.now(local_zone()), None
+        self._found, self._read_at, self._error = found, datetime.now(local_zone()), None
         self._draw()
 
     def miss(self, error: GbrainError) -> None:
@@ -88,7 +88,7 @@ class Screen:
     def _lines(self, height: int | None) -> list[Text]:
         """The table with a line above it, as far as it fits."""
         width = self._console.width
-        shown = table(self._rows, width=width, zone=local_zone())
+        shown = table(self._found, width=width, zone=local_zone())
         note = Text(self._note(goes_on=height is not None), style="red" if self._error else "dim")
         note.truncate(width, overflow="ellipsis")
         return [note, *shown.lines(None if height is None else height - 1)]

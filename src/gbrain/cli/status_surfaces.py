@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from gbrain.cli.answer import put, put_document, put_error_document, tell_error
 from gbrain.cli.status_document import document
+from gbrain.domain.models import NONE
 from gbrain.errors import GbrainError
-from gbrain.services.status import Assessed
+from gbrain.services.status import Dashboard
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
+
+    from gbrain.app.settings import Settings
 
 EVERY_SECONDS = 2.0
 """How long `--watch` leaves what it has shown."""
@@ -24,7 +27,7 @@ EVERY_SECONDS = 2.0
 class Surface(Protocol):
     """What `--watch` shows its rounds on."""
 
-    def show(self, rows: list[Assessed]) -> None:
+    def show(self, found: Dashboard) -> None:
         """What was just read."""
 
     def miss(self, error: GbrainError) -> None:
@@ -41,13 +44,13 @@ class Stream:
         self._color, self._as_json = color, as_json
         self._is_missed = False
 
-    def show(self, rows: list[Assessed]) -> None:
+    def show(self, found: Dashboard) -> None:
         """Write what was just read."""
         self._is_missed = False
         if self._as_json:
-            put_document(document(rows))
+            put_document(document(found))
         else:
-            put_table(rows, color=self._color)
+            put_table(found, color=self._color)
             put("")
 
     def miss(self, error: GbrainError) -> None:
@@ -59,16 +62,21 @@ class Stream:
         self._is_missed = True
 
 
-def put_table(rows: list[Assessed], *, color: bool) -> None:
+def seen_by(settings: Settings, found: Dashboard) -> Dashboard:
+    """What is shown of it under these settings: nothing of embeddings where they are switched off."""
+    return found.without_embeddings if settings.embedder == NONE else found
+
+
+def put_table(found: Dashboard, *, color: bool) -> None:
     """The table as wide as the terminal; in a pipe as wide as it takes, and a line for each source."""
     from gbrain.cli.status_table import table
 
     if not is_terminal():
-        for line in table(rows, width=None, zone=local_zone()).lines():
+        for line in table(found, width=None, zone=local_zone()).lines():
             put(line.plain)
         return
     width = shutil.get_terminal_size().columns
-    put(rendered(console_of(color=color), table(rows, width=width, zone=local_zone()).lines()))
+    put(rendered(console_of(color=color), table(found, width=width, zone=local_zone()).lines()))
 
 
 def rendered(console: Console, lines: Sequence[Text]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
 from itertools import accumulate
@@ -11,10 +10,11 @@ from itertools import accumulate
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
+from gbrain.cli.fill_words import fills
 from gbrain.cli.status_columns import GAP, Column, columns_of, fitting, taken
 from gbrain.cli.status_words import summary, why
 from gbrain.domain.health import Health, rank
-from gbrain.services.status import Assessed
+from gbrain.services.status import Assessed, Dashboard
 
 _COLORS = {Health.OK: "green", Health.UNKNOWN: "dim", Health.ATTENTION: "yellow", Health.FAILING: "red"}
 _INDENT = 4
@@ -41,21 +41,25 @@ class Table:
         return [*self.above, *_chained(self.sources[:shown]), more, *self.below]
 
 
-def table(rows: Sequence[Assessed], *, width: int | None, zone: timezone) -> Table:
+def table(found: Dashboard, *, width: int | None, zone: timezone) -> Table:
     """The sources in a table of at most `width` cells, unless an id alone is wider; None is as wide as it takes.
 
-    What there is no room for goes, the commit first. A reason that has none beside its source goes beneath it.
+    What there is no room for goes, the commit first. A reason that has none beside its source goes beneath it. Under
+    the sources stands who is at work on embeddings, and the sum.
     """
-    if not rows:
+    if not found.sources:
         return Table(above=_texts("no sources yet: gbrain sources add ID --path DIR", width), sources=[], below=[])
-    ordered = sorted(rows, key=_urgency)
+    ordered = sorted(found.sources, key=_urgency)
     layout = _Layout(columns=fitting(columns_of(ordered, zone), width), width=width)
     sources = [layout.source(number, row) for number, row in enumerate(ordered)]
     has_reasons = any(lines[0].cell_len > taken(layout.columns) for lines in sources)
     return Table(
         above=[layout.heading(has_reasons=has_reasons or width is None)],
         sources=sources,
-        below=_texts(summary(ordered), width, style="bold"),
+        below=[
+            *(line for words in fills(found.coverage, zone) for line in _texts(words, width)),
+            *_texts(summary(ordered), width, style="bold"),
+        ],
     )
 
 

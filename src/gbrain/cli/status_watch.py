@@ -15,7 +15,7 @@ from gbrain.app.readings import readings
 from gbrain.app.settings import Settings
 from gbrain.cli.answer import ReaderGone, is_drawable, tell
 from gbrain.cli.state import Terminated
-from gbrain.cli.status_surfaces import EVERY_SECONDS, Stream, Surface
+from gbrain.cli.status_surfaces import EVERY_SECONDS, Stream, Surface, seen_by
 from gbrain.errors import CouldNotRun
 
 
@@ -70,7 +70,7 @@ async def _rounds(settings: Settings, say: Callable[[str], None], surface: Surfa
         async with aclosing(readings(settings, say)) as found:
             async for reading in found:
                 if not isinstance(reading, CouldNotRun):
-                    surface.show(reading)
+                    surface.show(seen_by(settings, reading))
                     has_shown = True
                 elif has_shown:
                     surface.miss(reading)

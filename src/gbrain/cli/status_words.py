@@ -63,6 +63,9 @@ def summary(rows: list[Assessed]) -> str:
 def _reason(code: str, row: Assessed) -> str:
     if code == "open_failures":
         return counted(row.status.failures_open, "open failure")
+    if code == "embeddings_pending":
+        pending = row.status.pending or 0
+        return "1 chunk waits for its embedding" if pending == 1 else f"{pending:,} chunks wait for embeddings"
     return _REASONS.get(code, code.replace("_", " "))
 
 

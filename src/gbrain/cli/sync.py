@@ -12,9 +12,10 @@ import typer
 from gbrain.cli.answer import ReaderGone, put, put_document
 from gbrain.cli.options import Json, duration, positive
 from gbrain.cli.state import Terminated, globals_of, settings_of
+from gbrain.cli.sync_embedding import put_embedding
 from gbrain.cli.sync_report import document, is_fine, summary
 from gbrain.cli.sync_request import Asked, synced
-from gbrain.cli.telling import Telling, surface_of
+from gbrain.cli.telling import Telling, telling_of
 from gbrain.domain.outcome import exit_code
 from gbrain.domain.sync_options import SyncOptions
 from gbrain.errors import UsageError
@@ -74,6 +75,7 @@ def sync(
             skip_failed=skip_failed,
             allow_mass_delete=allow_mass_delete,
             dry_run=dry_run,
+            embed=not no_embed,
             timeout=_length(timeout, "--timeout"),
         ),
         named=None if all_sources else settings_of(context).source if source is None else source,
@@ -82,7 +84,7 @@ def sync(
         workers=positive(workers, "--workers"),
         fetch_slots=positive(fetch_slots, "--fetch-slots"),
     )
-    telling = _telling(context, progress, as_json=as_json, all_sources=all_sources)
+    telling = telling_of(context, progress, as_json=as_json, all_sources=all_sources)
     try:
         if watch:
             _watch(context, asked, telling, every, as_json=as_json)
@@ -101,6 +103,7 @@ def sync(
     if as_json:
         put_document(document(done, took))
     elif not (globals_of(context).quiet and all(is_fine(row, all_sources=all_sources) for row in done.results)):
+        put_embedding(done.embedding, only_trouble=globals_of(context).quiet)
         put(summary(done.results))
     return exit_code(done.results, all_sources=all_sources)
 
@@ -138,9 +141,3 @@ def _length(text: str | None, flag: str) -> timedelta | None:
     if length is not None and not length:
         raise UsageError(f"{flag} is {text!r}, which is no time", hint="give one such as 90, 30s, 15m or 3h")
     return length
-
-
-def _telling(context: typer.Context, form: str, *, as_json: bool, all_sources: bool) -> Telling:
-    flags = globals_of(context)
-    surface = surface_of(form, is_quiet=flags.quiet, is_verbose=flags.verbose > 0, color=not flags.no_color)
-    return Telling(surface, as_json=as_json, is_quiet=flags.quiet, all_sources=all_sources)

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gbrain.cli.answer import counted, presentable, put
+from gbrain.cli.sync_embedding import described
 from gbrain.domain.events import ParallelLowered
 from gbrain.domain.outcome import Planned, Result, Status, SyncStatus
 from gbrain.domain.parallelism import RENEWALS_AND_REST
 from gbrain.domain.paths import display
 
 if TYPE_CHECKING:
+    from gbrain.app.beside import Embedding
     from gbrain.app.syncing import Synced
 
 
@@ -120,11 +122,12 @@ def document(synced: Synced, elapsed: timedelta) -> dict[str, Any]:
         "duration_ms": _milliseconds(elapsed),
         "connections_peak": synced.connections_peak,
         **counts,
-        "sources": [_row(result) for result in synced.results],
+        "embedding": described(synced.embedding) if synced.embedding is not None else None,
+        "sources": [_row(result, synced.embedding) for result in synced.results],
     }
 
 
-def _row(result: Result) -> dict[str, Any]:
+def _row(result: Result, embedding: Embedding | None) -> dict[str, Any]:
     counts, trouble = result.counts, result.trouble
     return {
         "source_id": result.source_id,
@@ -142,8 +145,8 @@ def _row(result: Result) -> dict[str, Any]:
         "failures_open": result.failures_open,
         "chunks_created": counts.chunks_created,
         "chunks_deleted": counts.chunks_deleted,
-        "embedded": 0,
-        "embeddings_pending": 0,
+        "embedded": embedding.places[result.source_id] if embedding is not None else 0,
+        "embeddings_pending": embedding.pending.get(result.source_id, 0) if embedding is not None else 0,
         "duration_ms": _milliseconds(result.duration),
         "planned_paths": _paths(result.planned),
         "planned_paths_count": result.planned.count if result.planned else None,

@@ -1,91 +1,22 @@
-"""What a sync tells while it works: results on standard output, progress on standard error in one of four forms."""
+"""What a sync or a fill tells while it works: results on standard output, progress on standard error."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
 
-from gbrain.cli.answer import counted, is_drawable, tell
-from gbrain.cli.progress_words import DOING
+import typer
+
+from gbrain.cli.answer import counted, tell
+from gbrain.cli.progress_words import DOING, before
+from gbrain.cli.state import globals_of
+from gbrain.cli.surfaces import Silence, Surface, surface_of
 from gbrain.cli.sync_report import is_fine, is_no_news, lowered, put_result
 from gbrain.domain.events import Event, Finished, Kind, ParallelLowered, Progress, SourcesChosen
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
-from gbrain.errors import CouldNotRun, UsageError
-
-FORMS = ("auto", "plain", "json", "none")
-
-
-class Surface(Protocol):
-    """A form of progress."""
-
-    def choose(self, source_ids: Sequence[str]) -> None:
-        """These sources take part."""
-
-    def progress(self, event: Progress) -> None:
-        """A source's run has come so far."""
-
-    def finish(self, result: Result) -> None:
-        """A source's run has ended."""
-
-    def rest(self, text: str) -> None:
-        """Nothing is at work; a watch goes on."""
-
-    def make_room(self) -> None:
-        """Lines of the answer come, which may lead to the same terminal."""
-
-    def go_on(self) -> None:
-        """They have come."""
-
-    def close(self) -> None:
-        """Nothing more comes."""
-
-
-class Silence:
-    """No progress at all."""
-
-    def choose(self, source_ids: Sequence[str]) -> None:
-        """Nothing is said."""
-
-    def progress(self, event: Progress) -> None:
-        """Nothing is said."""
-
-    def finish(self, result: Result) -> None:
-        """Nothing is said."""
-
-    def rest(self, text: str) -> None:
-        """Nothing is said."""
-
-    def make_room(self) -> None:
-        """Nothing is in the way."""
-
-    def go_on(self) -> None:
-        """Nothing is in the way."""
-
-    def close(self) -> None:
-        """Nothing is left."""
-
-
-def surface_of(form: str, *, is_quiet: bool, is_verbose: bool, color: bool) -> Surface:
-    """The surface of a form; `auto` is a live table on a terminal that has nothing else to show, else plain lines."""
-    if form not in FORMS:
-        raise UsageError(f"--progress is {form!r}", hint=f"give one of {', '.join(FORMS)}")
-    if form == "json":
-        from gbrain.cli.progress_events import ProgressEvents
-
-        return ProgressEvents()
-    if form == "none" or is_quiet:
-        return Silence()
-    if form == "auto" and not is_verbose and is_drawable(sys.stderr):
-        from gbrain.cli.live_table import LiveTable
-
-        return LiveTable(color=color)
-    from gbrain.cli.progress_lines import ProgressLines
-
-    return ProgressLines()
+from gbrain.errors import CouldNotRun
 
 
 class Telling:
@@ -94,7 +25,7 @@ class Telling:
     def __init__(self, surface: Surface, *, as_json: bool, is_quiet: bool, all_sources: bool) -> None:
         self._surface, self._as_json, self._is_quiet, self._all_sources = surface, as_json, is_quiet, all_sources
         self._unwritable: CouldNotRun | None = None
-        self._cut_off: dict[str, Progress] = {}
+        self._cut_off: dict[str | None, Progress] = {}
         self._chosen, self._ended = 0, 0
         self.only_news = False
         """Whether a source that was and is up to date is not worth a line: in a watch, after its first round."""
@@ -108,6 +39,8 @@ class Telling:
             case Progress():
                 if event.kind is Kind.ABORT:
                     self._cut_off[event.source_id] = event
+                elif event.kind is Kind.START:
+                    self._cut_off.pop(event.source_id, None)
                 self._show(lambda surface: surface.progress(event))
             case ParallelLowered():
                 if not self._is_quiet:
@@ -146,14 +79,17 @@ class Telling:
     def stop(self, *, is_watch: bool, then: str) -> None:
         """It was told to end: say how far it came, and what is to be done then."""
         self.close()
-        if self._is_quiet or not self._chosen:
+        if self._is_quiet or not (self._chosen or self._cut_off):
             return
         for event in self._cut_off.values():
-            tell(f"[{event.source_id}] stopped while {DOING[event.phase]}{_done(event)}")
+            tell(f"{before(event)}stopped while {DOING[event.phase]}{_done(event)}")
         if is_watch:
             tell("stopped watching")
             return
-        begun = self._ended + len(self._cut_off)
+        if not self._chosen:
+            tell(then)
+            return
+        begun = self._ended + sum(source_id is not None for source_id in self._cut_off)
         ended = f"of {counted(self._chosen, 'source')} {self._ended:,} had ended"
         waiting = f", {self._chosen - begun:,} had not begun" if begun < self._chosen else ""
         tell(f"{ended}{waiting}; {then}")
@@ -174,7 +110,14 @@ class Telling:
             self._unwritable = error
 
 
+def telling_of(context: typer.Context, form: str, *, as_json: bool, all_sources: bool = False) -> Telling:
+    """What tells in this form, as the global flags want it."""
+    flags = globals_of(context)
+    surface = surface_of(form, is_quiet=flags.quiet, is_verbose=flags.verbose > 0, color=not flags.no_color)
+    return Telling(surface, as_json=as_json, is_quiet=flags.quiet, all_sources=all_sources)
+
+
 def _done(event: Progress) -> str:
-    if event.phase is not Phase.WRITE or event.total is None:
+    if event.phase not in (Phase.WRITE, Phase.EMBED) or event.total is None:
         return ""
     return f": {event.done:,} of {event.total:,} are done"

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
-from gbrain.cli.answer import counted, presentable, put, put_document
+from gbrain.cli.answer import counted, is_drawable, presentable, put, put_document, stand, tell
 from gbrain.cli.options import Json
-from gbrain.cli.state import with_brain
-from gbrain.errors import UsageError
+from gbrain.cli.state import globals_of, with_brain
+
+if TYPE_CHECKING:
+    from gbrain.app.brain import Brain
+    from gbrain.services.transfer import Imported
+    from gbrain.services.transfer_file import Export
+    from gbrain.services.transfer_vectors import Brought, Written
 
 File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
-
-_LARGEST_BYTES = 1_000_000_000
+Vectors = Annotated[bool, typer.Option("--vectors", help="The models and their vectors too.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,62 +28,94 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_)
 
 
-def export(context: typer.Context, file: File, as_json: Json = False) -> None:
+def export(context: typer.Context, file: File, vectors: Vectors = False, as_json: Json = False) -> None:
     """Write the sources, their settings and what was acknowledged to a file that `import` reads."""
-    from gbrain.services import transfer
-
-    document = with_brain(context, lambda brain: brain.ask(transfer.export))
-    _write(file, orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    written = _export_vectors(context, file) if vectors else None
+    document = written.document if written is not None else _export(context, file)
     sources, acknowledged = len(document["sources"]), len(document["acknowledged"])
     if as_json:
-        put_document({"file": presentable(str(file)), "sources": sources, "acknowledged": acknowledged})
+        models = [{"model": presentable(m.name), "vectors": n} for m, n in written.vectors] if written else None
+        answer = {"file": presentable(str(file)), "sources": sources, "acknowledged": acknowledged, "models": models}
+        put_document(answer)
         return
-    what = f"{counted(sources, 'source')} and {counted(acknowledged, 'acknowledged failure')}"
-    put(presentable(f"wrote {what} to {file}"))
+    what = [counted(sources, "source"), counted(acknowledged, "acknowledged failure")]
+    if written is not None:
+        number = sum(number for _, number in written.vectors)
+        what.append(f"{counted(len(written.vectors), 'model')} with {counted(number, 'vector')}")
+    put(presentable(f"wrote {', '.join(what[:-1])} and {what[-1]} to {file}"))
 
 
 def import_(context: typer.Context, file: File, as_json: Json = False) -> None:
-    """Register the sources of an export; what is there already as it says is left alone."""
-    from gbrain.services import transfer
+    """Register the sources of an export, with its models and their vectors; what is there already is left alone."""
+    from gbrain.services.transfer_file import reading
 
-    document = _read(file)
-    done = with_brain(context, lambda brain: brain.ask(lambda conn: transfer.bring_in(conn, document)))
+    is_shown = is_drawable(sys.stderr) and not globals_of(context).quiet
+    with reading(file) as carried:
+        done, models = with_brain(context, lambda brain: _bring_in(brain, carried, is_shown=is_shown))
+    for brought in models or []:
+        if not brought.is_usable:
+            tell(f"{brought.model.name} was made by another version of its embedder: nothing here uses its vectors")
     if as_json:
         rows = [{"source_id": source_id, "added": True} for source_id in done.added]
         rows += [{"source_id": source_id, "added": False} for source_id in done.same]
-        put_document({"sources": sorted(rows, key=lambda row: str(row["source_id"]))})
+        rows.sort(key=lambda row: str(row["source_id"]))
+        put_document({"sources": rows, "models": [_row(one) for one in models] if models is not None else None})
         return
     there = f", {counted(len(done.same), 'source')} there already" if done.same else ""
     put(f"{counted(len(done.added), 'source')} added{there}")
+    for brought in models or []:
+        put(presentable(_line(brought)))
     if done.added:
         put("next: gbrain sync --all")
 
 
-def _read(file: Path) -> object:
-    try:
-        if file.stat().st_size > _LARGEST_BYTES:
-            raise UsageError(f"{file} is too large for an export", hint="name the file that gbrain export wrote")
-        return orjson.loads(file.read_bytes())
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", hint="name a file of gbrain export") from error
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{file} is not JSON: {error}", hint="make one with: gbrain export FILE") from error
+def _export(context: typer.Context, file: Path) -> dict[str, Any]:
+    import orjson
+
+    from gbrain.services import transfer
+    from gbrain.services.transfer_writing import writing
+
+    document = with_brain(context, lambda brain: brain.ask(transfer.export))
+    with writing(file) as write:
+        write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    return document
 
 
-def _write(file: Path, content: bytes) -> None:
-    """Whole or not at all; only its owner may read it."""
-    try:
-        descriptor, aside = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(content)
-                opened.flush()
-                os.fsync(opened.fileno())
-            os.replace(aside, file)
-        except BaseException:
-            os.unlink(aside)
-            raise
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written: {error.strerror}", hint="name a file in a folder of yours"
-        ) from error
+def _export_vectors(context: typer.Context, file: Path) -> Written:
+    from gbrain.services import transfer_vectors
+    from gbrain.services.transfer_writing import writing
+
+    with writing(file) as write:
+        return with_brain(context, lambda brain: transfer_vectors.export(brain.pool, write))
+
+
+async def _bring_in(brain: Brain, carried: Export, *, is_shown: bool) -> tuple[Imported, list[Brought] | None]:
+    from gbrain.app.embedders import local_spec
+    from gbrain.services import transfer, transfer_vectors
+
+    done = await brain.ask(lambda conn: transfer.bring_in(conn, carried.document))
+    if (ending := carried.ending) is None:
+        return done, None
+
+    def stored(through: int) -> None:
+        if is_shown:
+            stand(f"{through:,} of {counted(ending.vectors, 'vector')}")
+
+    pieces = carried.pieces()
+    return done, await transfer_vectors.bring_in(brain.pool, carried.models, pieces, local_spec, stored=stored)
+
+
+def _row(brought: Brought) -> dict[str, Any]:
+    return {
+        "model": presentable(brought.model.name),
+        "state": brought.model.state.value,
+        "added": brought.added,
+        "vectors": brought.vectors,
+        "vectors_added": brought.new,
+    }
+
+
+def _line(brought: Brought) -> str:
+    there = brought.vectors - brought.new
+    what = f"{brought.model.name} ({brought.model.state.value}): {counted(brought.new, 'vector')} added"
+    return f"{what}, {there:,} there already" if there else what

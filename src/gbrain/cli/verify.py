@@ -88,7 +88,8 @@ def _document(report: Report) -> dict[str, Any]:
 
 _NO_PAGE = "mend it with: gbrain sync --all --full"
 _NO_SOURCE = "their source is not registered"
-_STRAY = {"chunks": _NO_PAGE, "links": _NO_PAGE, "pages": _NO_SOURCE, "texts": _NO_SOURCE, "ledger": _NO_SOURCE}
+_STRAY = dict.fromkeys(("chunks", "links"), _NO_PAGE)
+_STRAY |= dict.fromkeys(("pages", "texts", "ledger", "coverage"), _NO_SOURCE)
 
 
 def _summary(report: Report) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import typer
 
 from gbrain.cli.answer import ReaderGone, counted, has_reader, put, put_document, tell
 from gbrain.cli.state import with_brain
+from gbrain.cli.sync_embedding import put_embedding
 from gbrain.cli.sync_report import document, summary
 from gbrain.cli.telling import Telling
+from gbrain.domain.embedding import Cause
 from gbrain.errors import DatabaseUnusable
 
 if TYPE_CHECKING:
@@ -35,19 +37,31 @@ class Rounds:
     as_json: bool
     is_quiet: bool
     has_begun: bool = False
+    told: Cause | None = None
+    """Why something waited for its vector when that was last said."""
 
     def ended(self, synced: Synced) -> None:
         """A round has ended."""
         if self.as_json:
             with self.telling.aside():
                 put_document(document(synced, synced.took))
-        elif not self.telling.only_news and not self.is_quiet:
-            with self.telling.aside():
-                put(summary(synced.results))
+        elif not self.is_quiet:
+            self._put(synced)
         self.telling.only_news = True
         self.telling.check()
         if not has_reader():
             raise ReaderGone
+
+    def _put(self, synced: Synced) -> None:
+        """What was embedded, why the rest waits where that is news, and after the first round what it came to."""
+        embedding = synced.embedding
+        why = embedding.shortfall.cause if embedding is not None and embedding.shortfall is not None else None
+        with self.telling.aside():
+            at = datetime.now().astimezone() if self.telling.only_news else None
+            put_embedding(embedding, at=at, says_why=why is not self.told)
+            if not self.telling.only_news:
+                put(summary(synced.results))
+        self.told = why
 
     def resting(self, sources: int) -> None:
         """Nothing is at work."""

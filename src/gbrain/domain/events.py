@@ -24,22 +24,38 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Filling:
+    """What is to be said of a fill besides how far it is.
+
+    `refused` counts texts that the provider will not take. `waits` is how long it is to be left alone yet, `trouble`
+    what it last said that was no answer; None where it answers.
+    """
+
+    model: str
+    refused: int = 0
+    waits: timedelta | None = None
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a source's run is with what it is busy with now.
 
-    `done` of `total` items: objects while it fetches, paths while it plans, paths of the plan while it writes. `total`
-    is None until it is counted. `rate_per_s` is of the last 30 s; it and `eta` are None where they cannot be told yet.
-    `elapsed` is the phase's.
+    `source_id` is None of what is done for the whole brain: embedding. `done` of `total` items: objects while it
+    fetches, paths while it plans, paths of the plan while it writes, texts while it embeds. `total` is None until it is
+    counted. `rate_per_s` is of the last 30 s; it and `eta` are None where they cannot be told yet. `elapsed` is the
+    phase's. `filling` is None of all that is no fill.
     """
 
     kind: Kind
-    source_id: str
+    source_id: str | None
     phase: Phase
     done: int
     total: int | None
     rate_per_s: float | None
     eta: timedelta | None
     elapsed: timedelta
+    filling: Filling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,8 @@ class Signs:
     max_age: timedelta | None
     is_half_in: bool
     """Whether a run was cut off in the middle, and none goes on from there."""
+    lacks_vectors: bool
+    """Whether places lack a vector of the active model, and nothing is at work on them."""
 
 
 def staleness_of(last_sync_at: datetime | None, now: datetime, max_age: timedelta | None) -> Staleness:
@@ -77,5 +79,7 @@ def assess(signs: Signs, now: datetime) -> tuple[Health, list[str]]:
             found.append((Health.ATTENTION, "interrupted"))
     if signs.failures_open:
         found.append((Health.ATTENTION, "open_failures"))
+    if signs.lacks_vectors:
+        found.append((Health.ATTENTION, "embeddings_pending"))
     found.sort(key=lambda sign: rank(sign[0]))
     return (found[0][0] if found else Health.OK), [code for _, code in found]

@@ -20,6 +20,8 @@ class SyncOptions:
     """Change nothing, and say what would change."""
     allow_mass_delete: bool = False
     """Carry out a plan that would drop most of a source."""
+    embed: bool = True
+    """Embed what comes in."""
     timeout: timedelta | None = None
     """How long a source may take from its start."""
 

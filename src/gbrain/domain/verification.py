@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gbrain.domain.content import Chunk, Link, PageContent, Refused, skips
+from gbrain.domain.content import Link, PageContent, Refused, skips
+from gbrain.domain.passages import head_of, passage_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Place(NamedTuple):
     headings: list[str]
     first_line: int
     last_line: int
+    passage: bytes | None
 
 
 class StoredLink(NamedTuple):
@@ -130,7 +132,7 @@ def content_findings(
                     yield Finding(code="page_missing", path=path, detail=f"noted as {entry.reason}, but can be read")
                 return
             yield from _page_findings(path, derived, page)
-            yield from _chunk_findings(path, derived.chunks, places)
+            yield from _chunk_findings(path, derived, places)
             yield from _link_findings(path, derived.links, links)
 
 
@@ -145,7 +147,8 @@ def _page_findings(path: bytes, content: PageContent, page: FullPage) -> Iterato
         yield Finding(code="page_differs", path=path, detail=names)
 
 
-def _chunk_findings(path: bytes, chunks: tuple[Chunk, ...], places: list[Place]) -> Iterator[Finding]:
+def _chunk_findings(path: bytes, content: PageContent, places: list[Place]) -> Iterator[Finding]:
+    chunks = content.chunks
     if [place.ordinal for place in places] != list(range(len(chunks))):
         yield Finding(code="chunks_differ", path=path, detail=f"{len(places)} places instead of {len(chunks)}")
         return
@@ -154,6 +157,7 @@ def _chunk_findings(path: bytes, chunks: tuple[Chunk, ...], places: list[Place])
             text=place.text_hash != chunk.text_hash,
             headings=tuple(place.headings) != chunk.headings,
             lines=(place.first_line, place.last_line) != (chunk.first_line, chunk.last_line),
+            passage=place.passage != passage_hash(head_of(content.title, chunk.headings), chunk.text),
         )
         if names:
             yield Finding(code="chunks_differ", path=path, detail=f"chunk {place.ordinal}: {names}")

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 
+from gbrain.services.cancelling import ended
+
 
 @asynccontextmanager
 async def beside(*loops: Coroutine[None, None, None]) -> AsyncIterator[None]:
@@ -14,9 +16,7 @@ async def beside(*loops: Coroutine[None, None, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        ends = await ended(*tasks)
     for end in ends:
         if isinstance(end, Exception):
             raise end

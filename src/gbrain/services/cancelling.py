@@ -4,6 +4,28 @@ from __future__ import annotations
 
 import asyncio
 
+_AGAIN_AFTER_S = 1.0
+
+
+async def ended(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
+    """Cancel the tasks and wait until they have ended; what each raised.
+
+    A task may miss a cancellation: before Python 3.12 `asyncio.wait_for`, on which waiting for a connection stands,
+    swallows one that comes as the wait ends. So it is told again.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_AFTER_S)
+    return [None if task.cancelled() else task.exception() for task in tasks]
+
+
+def is_cancelled() -> bool:
+    """Whether the task that asks is told to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
 
 def let_through(error: Exception | BaseExceptionGroup[BaseException]) -> None:
     """Raise what no error may hide: the cancellation of this task, and what a group holds that is not an Exception.

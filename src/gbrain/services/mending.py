@@ -1,8 +1,9 @@
 """What a full run does before its plan: away with what no batch would touch, and the counts put right.
 
 Pages, places, links and ledger rows that differ come right by the plan, which derives all of them again. Left here are
-texts that are not what their hash says, rows that stand on nothing, and counts. Rows of a source that is not registered
-stay: no lease covers them, so nobody may say that they are not being written.
+texts that are not what their hash says, rows that stand on nothing, counts, and what lacks a vector without being in
+the backlog. Rows of a source that is not registered stay: no lease covers them, so nobody may say that they are not
+being written.
 """
 
 from __future__ import annotations
@@ -30,3 +31,5 @@ async def mend(pool: Pool, writer: Writer, report: Callable[[Counts], None]) -> 
         report(await retried(pool, writer, partial(mending.drop_texts, writer=writer, texts=texts)))
     if (counts := await mending.wrong_counts(pool, writer.source_id)) is not None:
         await retried(pool, writer, partial(mending.recount, writer=writer, counts=counts))
+    for model_id in await mending.wrong_models(pool, writer.source_id):
+        await retried(pool, writer, partial(mending.recount_pending, writer=writer, model_id=model_id))

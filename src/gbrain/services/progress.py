@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from gbrain import logs
-from gbrain.domain.events import Event, Kind, Progress
+from gbrain.domain.events import Event, Filling, Kind, Progress
 from gbrain.domain.pace import Pace
 from gbrain.domain.steps import Phase
 from gbrain.errors import DatabaseUnusable
@@ -28,10 +28,10 @@ class Board:
 
     def __init__(self, emit: Callable[[Event], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._emit, self._clock = emit, clock
-        self._runs: dict[str, RunProgress] = {}
+        self._runs: dict[str | None, RunProgress] = {}
 
-    def run_of(self, source_id: str) -> RunProgress:
-        """The progress of a source's run that begins."""
+    def run_of(self, source_id: str | None) -> RunProgress:
+        """The progress of a source's run that begins, or of what is done for the whole brain."""
         return RunProgress(source_id, self._emit, self._runs, self._clock)
 
     def look(self) -> None:
@@ -67,9 +67,9 @@ class RunProgress:
 
     def __init__(
         self,
-        source_id: str,
+        source_id: str | None,
         emit: Callable[[Event], None],
-        board: dict[str, RunProgress],
+        board: dict[str | None, RunProgress],
         clock: Callable[[], float],
     ) -> None:
         self._source_id, self._emit, self._board, self._clock = source_id, emit, board, clock
@@ -81,16 +81,28 @@ class RunProgress:
         self._told_at = self._clock()
         self._is_told = True
         self._kept: runs.RowProgress | None = None
+        self._filling: Filling | None = None
+
+    @property
+    def total(self) -> int | None:
+        """How much there is to do in the phase, as far as it is counted."""
+        return self._total
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """How fast it goes, in the last half minute; None where that cannot be told yet."""
+        return self._pace.rate_per_s(self._clock()) if self._phase is not None else None
 
     def recorded_as(self, run_id: int) -> None:
         """The run's row, from now on."""
         self._row = run_id
 
-    def enter(self, phase: Phase, total: int | None = None) -> None:
+    def enter(self, phase: Phase, total: int | None = None, *, filling: Filling | None = None) -> None:
         """A phase begins, and the one before is done."""
         self.finish()
         self._phase, self._done, self._total = phase, 0, total
         self._pace = Pace(self._clock())
+        self._filling = filling
         self._board[self._source_id] = self
         self._kept = None
         self._tell(Kind.START)
@@ -105,6 +117,11 @@ class RunProgress:
         self._is_told = False
         if self._clock() - self._told_at >= _TICKS_APART_S:
             self._tell(Kind.TICK)
+
+    def fills(self, filling: Filling) -> None:
+        """How the fill stands that the phase is."""
+        if filling != self._filling:
+            self._filling, self._is_told = filling, False
 
     def finish(self) -> None:
         """The phase is done: what it had not counted was as much as it did."""
@@ -157,5 +174,6 @@ class RunProgress:
                 rate_per_s=self._pace.rate_per_s(now),
                 eta=self._pace.eta(now, self._total),
                 elapsed=self._pace.elapsed(now),
+                filling=self._filling,
             )
         )

@@ -62,12 +62,12 @@ async def bring_in(conn: Connection, document: object) -> Imported:
 def _read(document: object) -> tuple[list[Source], list[Acknowledged]]:
     if not isinstance(document, dict) or document.get("gbrain_export") != VERSION:
         raise UsageError("this is no export of gbrain", hint="make one with: gbrain export FILE")
-    brought = [_made(source_in, row, f"sources[{n}]") for n, row in enumerate(_rows(document, "sources"))]
+    brought = [made(source_in, row, f"sources[{n}]") for n, row in enumerate(rows_in(document, "sources"))]
     if len({source.id for source in brought}) < len(brought):
         raise UsageError("the export holds a source twice", hint="export again")
     if sum(source.is_default for source in brought) > 1:
         raise UsageError("the export has several defaults", hint="export again")
-    failures = [_made(failure_in, row, f"acknowledged[{n}]") for n, row in enumerate(_rows(document, "acknowledged"))]
+    failures = [made(failure_in, row, f"acknowledged[{n}]") for n, row in enumerate(rows_in(document, "acknowledged"))]
     if len({(failure.source_id, failure.path) for failure in failures}) < len(failures):
         raise UsageError("the export acknowledges a failure twice", hint="export again")
     if strangers := {failure.source_id for failure in failures} - {source.id for source in brought}:
@@ -75,14 +75,16 @@ def _read(document: object) -> tuple[list[Source], list[Acknowledged]]:
     return brought, failures
 
 
-def _rows(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+def rows_in(document: Mapping[str, Any], name: str) -> Sequence[Any]:
+    """A list of an export; raises UsageError where it has none of the name."""
     rows = document.get(name)
     if not isinstance(rows, list):
         raise UsageError(f"the export has no list of {name}", hint="export again")
     return rows
 
 
-def _made(make: Callable[[Mapping[str, Any]], Row], row: object, where: str) -> Row:
+def made(make: Callable[[Mapping[str, Any]], Row], row: object, where: str) -> Row:
+    """What is made of a row of an export; raises UsageError that says where it is damaged, and how."""
     try:
         if not isinstance(row, dict):
             raise ValueError("not an object")

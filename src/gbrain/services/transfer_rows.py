@@ -50,23 +50,23 @@ def source_in(row: Mapping[str, Any]) -> Source:
     path, subdir = _optional(row, "path", str), _optional(row, "subdir", str)
     return replace(
         newcomer(row["id"]),
-        name=_given(row, "name", str),
+        name=given(row, "name", str),
         path=parse(path) if path is not None else None,
-        is_plain=_given(row, "is_plain_folder", bool),
+        is_plain=given(row, "is_plain_folder", bool),
         url=_optional(row, "url", str),
         host_id=_optional(row, "host_id", str),
         host_name=_optional(row, "host_name", str),
         branch=_optional(row, "branch", str),
         subdir=parse(subdir) if subdir is not None else None,
-        strategy=Strategy(_given(row, "strategy", str)),
+        strategy=Strategy(given(row, "strategy", str)),
         include=_texts(row, "include"),
         exclude=_texts(row, "exclude"),
-        federated=_given(row, "federated", bool),
-        enabled=_given(row, "enabled", bool),
+        federated=given(row, "federated", bool),
+        enabled=given(row, "enabled", bool),
         max_age=_duration(row, "max_age_s"),
         interval=_duration(row, "interval_s"),
         archived_at=_instant(row, "archived_at"),
-        is_default=_given(row, "is_default", bool),
+        is_default=given(row, "is_default", bool),
     )
 
 
@@ -75,9 +75,9 @@ def _check(row: Mapping[str, Any]) -> None:
     path, url = _optional(row, "path", str), _optional(row, "url", str)
     if (path is None) == (url is None):
         raise ValueError("a source has either a path or a URL")
-    if not is_source_id(_given(row, "id", str)):
+    if not is_source_id(given(row, "id", str)):
         raise ValueError(f"{row['id']!r} cannot name a source")
-    if not _given(row, "name", str).strip():
+    if not given(row, "name", str).strip():
         raise ValueError("its name is empty")
     if url is not None and not isinstance(parse_url(url, allow_private_hosts=True), UrlLocation):
         raise ValueError("the URL is none that is taken")
@@ -114,25 +114,26 @@ def failure_out(failure: Acknowledged) -> dict[str, Any]:
 def failure_in(row: Mapping[str, Any]) -> Acknowledged:
     """An acknowledged failure of an export; raises as `source_in` does."""
     seen = _instant(row, "first_seen_at")
-    blob = bytes.fromhex(_given(row, "blob", str))
+    blob = bytes.fromhex(given(row, "blob", str))
     if seen is None:
         raise ValueError("first_seen_at is null")
-    if _given(row, "mode", int) not in _MODES or len(blob) not in (20, 32) or skips(Reason(_given(row, "reason", str))):
+    if given(row, "mode", int) not in _MODES or len(blob) not in (20, 32) or skips(Reason(given(row, "reason", str))):
         raise ValueError("it is no failure: see its mode, blob and reason")
     return Acknowledged(
-        source_id=_given(row, "source_id", str),
-        path=parse(_given(row, "path", str)),
+        source_id=given(row, "source_id", str),
+        path=parse(given(row, "path", str)),
         blob=blob,
-        mode=_given(row, "mode", int),
-        fingerprint=bytes.fromhex(_given(row, "fingerprint", str)),
+        mode=given(row, "mode", int),
+        fingerprint=bytes.fromhex(given(row, "fingerprint", str)),
         slug=_optional(row, "slug", str),
-        reason=_given(row, "reason", str),
-        detail=_given(row, "detail", str),
+        reason=given(row, "reason", str),
+        detail=given(row, "detail", str),
         first_seen_at=seen,
     )
 
 
-def _given(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+def given(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
+    """A value of a row that must be of this type, and such as the database can hold; raises KeyError or ValueError."""
     value = row[name]
     if type(value) is not kind:
         raise ValueError(f"{name} is {value!r}, not a {kind.__name__}")
@@ -142,13 +143,13 @@ def _given(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
 
 
 def _optional(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value | None:
-    return None if row[name] is None else _given(row, name, kind)
+    return None if row[name] is None else given(row, name, kind)
 
 
 def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if not isinstance(row[name], list):
         raise ValueError(f"{name} is no list")
-    return tuple(_given({name: text}, name, str) for text in row[name])
+    return tuple(given({name: text}, name, str) for text in row[name])
 
 
 def _duration(row: Mapping[str, Any], name: str) -> timedelta | None:

@@ -28,7 +28,7 @@ from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
 from gbrain.services.writing import BATCH_BYTES
 from gbrain.spool.spool import Spool, ToWrite
-from gbrain.store import faults, sources, verify
+from gbrain.store import faults, models, sources, verify
 from gbrain.store.connection import ANSWER_SECONDS, Connection, no_answer
 
 MAX_FINDINGS = 1000
@@ -113,6 +113,7 @@ async def _verify(context: SyncContext, source: Source, report: Report, sample: 
                 await checker.check_paths(spool, chosen)
         await checker.check_texts()
         await checker.check_counts()
+        await checker.check_pending()
 
 
 async def _repository(context: SyncContext, state: SourceState) -> Repository:
@@ -215,6 +216,17 @@ class _Checker:
             pairs = zip(found._fields, kept, found, strict=True)
             wrong = [f"{name} {had} instead of {really}" for name, had, really in pairs if had != really]
             self._report.note([Finding(code="count_differs", path=None, detail=", ".join(wrong))])
+
+    async def check_pending(self) -> None:
+        """What is kept of each model in use: how much lacks its vector, and that all of that is in its backlog."""
+        for model in await models.counted(self._conn):
+            found = await models.audit(self._conn, model.id, self._source_id)
+            if found.kept != found.lacking:
+                detail = f"{model.name}: {found.kept:,} instead of {found.lacking:,}"
+                self._report.note([Finding(code="pending_differs", path=None, detail=detail)])
+            if found.unlisted:
+                texts = "1 text" if found.unlisted == 1 else f"{found.unlisted:,} texts"
+                self._report.note([Finding(code="backlog_missing", path=None, detail=f"{model.name}: {texts}")])
 
     async def _count(self, pages: list[FullPage], entries: list[FullEntry]) -> None:
         self._pages += len(pages)

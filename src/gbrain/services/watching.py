@@ -45,7 +45,7 @@ class Terms:
     interval: timedelta
     poll: timedelta
     all_sources: bool
-    ended: Callable[[Round], None]
+    ended: Callable[[Round], Awaitable[None]]
     """Told of each round; rounds overlap where one source takes longer than the others."""
     resting: Callable[[int], None]
     """Told whenever nothing is at work, with how many sources are watched."""
@@ -139,7 +139,7 @@ class Watch:
             all_sources=self._terms.all_sources,
             ended=lambda result: self._ended(result, {source.id: source for source in due}),
         )
-        self._terms.ended(Round(results=results, seconds=self._clock() - started))
+        await self._terms.ended(Round(results=results, seconds=self._clock() - started))
 
     def _ended(self, result: Result, synced: Mapping[str, Source]) -> None:
         """A source that ended may be due again while others of its round go on."""

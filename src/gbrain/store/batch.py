@@ -9,7 +9,7 @@ from datetime import timedelta
 from gbrain.domain.outcome import Counts
 from gbrain.domain.steps import Step
 from gbrain.errors import LeaseLost
-from gbrain.store import leases
+from gbrain.store import leases, pending
 from gbrain.store.connection import Connection
 from gbrain.store.rows import Batch, LedgerRow, Move, Writer
 from gbrain.store.staging import Staged, stage
@@ -78,6 +78,8 @@ async def _merge(conn: Connection, writer: Writer, batch: Batch, staged: Staged)
         await _put_pages(conn, source, batch, tally)
     if not batch.only_adds:
         await _tidy(conn, source, staged.ledger, tally)
+    if batch.pages or batch.removed:
+        await _note_pending(conn, writer, batch)
     counts = _counts(batch, staged.ledger, tally)
     await _record(conn, writer, batch, tally, counts)
     return counts
@@ -117,6 +119,12 @@ async def _tidy(conn: Connection, source: dict[str, str], ledger: Sequence[Ledge
         await conn.execute(SQL["insert_ledger"], source)
         tally.open += sum(1 for row in ledger if row.reason and not row.reason.skips) - was_open
         tally.acknowledged -= was_acknowledged
+
+
+async def _note_pending(conn: Connection, writer: Writer, batch: Batch) -> None:
+    if not batch.only_adds:
+        await conn.execute(SQL["prefer_indexes"])
+    await pending.note(conn, writer.source_id, only_adds=batch.only_adds)
 
 
 def _counts(batch: Batch, ledger: Sequence[LedgerRow], tally: _Tally) -> Counts:

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import orjson
 
-from gbrain.domain.content import PageContent
-from gbrain.store.binary_copy import int4, text, text_array
+from gbrain.domain.content import Chunk, PageContent
+from gbrain.domain.passages import head_of, passage_hash
+from gbrain.store.binary_copy import bytea, int4, text, text_array
 
 _PLACE = struct.Struct("!hiqiii32siiii")
 _LINK = struct.Struct("!hiqii")
 _TEXT = struct.Struct("!hi32s")
 _HASH = slice(struct.calcsize("!hiqiii"), struct.calcsize("!hiqiii32s"))
-_FIELDS_OF_PLACE, _FIELDS_OF_LINK, _FIELDS_OF_TEXT = 6, 5, 2
+_FIELDS_OF_PLACE, _FIELDS_OF_LINK, _FIELDS_OF_TEXT = 7, 5, 2
 
 Headings = tuple[str, ...]
 
@@ -49,7 +50,10 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
         title=content.title,
         front_matter=None if content.front_matter is None else orjson.dumps(content.front_matter),
         body_line=content.body_line,
-        places=[encode_place(page_id, ordinal, *chunk[1:]) for ordinal, chunk in enumerate(content.chunks)],
+        places=[
+            encode_place(page_id, ordinal, *chunk[1:], _passage(content.title, chunk))
+            for ordinal, chunk in enumerate(content.chunks)
+        ],
         links=[encode_link(page_id, ordinal, *link) for ordinal, link in enumerate(content.links)],
         hashes=[chunk.text_hash for chunk in content.chunks],
         texts=[_TEXT.pack(_FIELDS_OF_TEXT, 32, chunk.text_hash) + text(chunk.text) for chunk in content.chunks],
@@ -57,11 +61,17 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
 
 
 def encode_place(
-    page_id: int, ordinal: int, text_hash: bytes, headings: Headings, first_line: int, last_line: int
+    page_id: int,
+    ordinal: int,
+    text_hash: bytes,
+    headings: Headings,
+    first_line: int,
+    last_line: int,
+    passage: bytes | None,
 ) -> Place:
     """A place, from which `place_row` makes the row of `copy_chunks`."""
     row = _PLACE.pack(_FIELDS_OF_PLACE, 8, page_id, 4, ordinal, 32, text_hash, 4, first_line, 4, last_line)
-    return row, headings
+    return row + bytea(passage), headings
 
 
 def hash_of(place: Place) -> bytes:
@@ -73,6 +83,10 @@ def place_row(place: Place) -> bytes:
     """A row of `copy_chunks`."""
     row, headings = place
     return row + text_array(headings)
+
+
+def _passage(title: str, chunk: Chunk) -> bytes | None:
+    return passage_hash(head_of(title, chunk.headings), chunk.text)
 
 
 def encode_link(page_id: int, ordinal: int, kind: str, target: str, line: int) -> bytes:

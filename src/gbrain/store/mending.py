@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import NamedTuple
 
 from gbrain.domain.outcome import Counts
 from gbrain.domain.steps import Step
-from gbrain.store import leases
+from gbrain.store import leases, models, pending
 from gbrain.store.batch import bound, record_counts
 from gbrain.store.connection import Connection, Pool, answering
 from gbrain.store.rows import Writer
@@ -67,9 +68,17 @@ async def wrong_counts(pool: Pool, source_id: str) -> RightCounts | None:
     return RightCounts(*row) if row is not None else None
 
 
+async def wrong_models(pool: Pool, source_id: str) -> list[int]:
+    """The models of which it is not kept rightly what the source lacks."""
+    async with answering(pool, times=_TIMES) as conn:
+        found = await models.counted(conn)
+        return [model.id for model in found if not (await models.audit(conn, model.id, source_id)).is_right]
+
+
 async def drop_places(conn: Connection, writer: Writer, keys: Sequence[Key]) -> None:
     """Take these places away."""
     async with _fenced(conn, writer):
+        await conn.execute(SQL["loosen_places"], _columns(keys))
         await conn.execute(SQL["drop_places"], _columns(keys))
 
 
@@ -96,6 +105,18 @@ async def recount(conn: Connection, writer: Writer, counts: RightCounts) -> None
         await conn.execute(SQL["recount"], counts._asdict() | {"source": writer.source_id})
 
 
+async def recount_pending(conn: Connection, writer: Writer, model_id: int) -> None:
+    """Put all that lacks a vector of the model into its backlog, and count it; fills may go on meanwhile.
+
+    No lease is proved: it makes the same of the rows whoever does it and whenever, and a take-over would have to wait
+    for a proof as long as the rows of a large source are read. Nobody waits for it once its client has stopped.
+    """
+    async with conn.transaction():
+        await conn.execute(SQL["bound_recount"], _milliseconds(limit=writer.limit, longest=writer.limit * _TIMES))
+        if model_id in await pending.live_models(conn):
+            await models.recount(conn, model_id, writer.source_id)
+
+
 @asynccontextmanager
 async def _fenced(conn: Connection, writer: Writer) -> AsyncIterator[None]:
     """One transaction that holds up nobody for longer than a batch may, and commits only while the lease is ours."""
@@ -106,6 +127,10 @@ async def _fenced(conn: Connection, writer: Writer) -> AsyncIterator[None]:
         yield
         writer.probe(Step.MERGED)
     writer.probe(Step.COMMITTED)
+
+
+def _milliseconds(**limits: timedelta) -> dict[str, str]:
+    return {name: f"{int(limit.total_seconds() * 1000)}ms" for name, limit in limits.items()}
 
 
 def _columns(keys: Sequence[Key]) -> dict[str, list[int]]:

@@ -15,6 +15,8 @@ from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
 
 SQL = statements("sources")
+_PARTS = ("last_places", "links", "chunks", "texts", "pages", "ledger", "runs", "coverage", "state", "source")
+"""What is removed of a source, in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +130,8 @@ async def remove(conn: Connection, source_id: str) -> None:
     async with conn.transaction():
         await conn.execute(SQL["bound_removal"])
         await leases.raise_token(conn, lease_name(source_id))
-        for name in ("links", "chunks", "texts", "pages", "ledger", "runs", "state", "source"):
-            await conn.execute(SQL[f"remove_{name}"], {"id": source_id})
+        for part in _PARTS:
+            await conn.execute(SQL[f"remove_{part}"], {"id": source_id})
 
 
 async def _end_run(conn: Connection, source_id: str) -> None:

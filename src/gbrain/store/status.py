@@ -1,8 +1,9 @@
-"""What the dashboard reads: one row a source, no counting."""
+"""What the dashboard reads: one row a source and one a worker, no counting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,8 +58,18 @@ class SourceStatus:
     failures_acknowledged: int
     settled: bool
     """False while some of a run is in that did not come to its end."""
+    pending: int | None
+    """In how many places a vector of the active model is missing; None where there is no active model."""
     now: datetime
     running: Running | None
+
+
+@asynccontextmanager
+async def one_moment(conn: Connection) -> AsyncIterator[None]:
+    """All that is read within the block is as of one moment."""
+    async with conn.transaction():
+        await conn.execute(SQL["begin"])
+        yield
 
 
 async def statuses(conn: Connection) -> list[SourceStatus]:
@@ -70,6 +81,40 @@ async def statuses(conn: Connection) -> list[SourceStatus]:
         running = _running(run) if run[0] is not None else None
         found.append(SourceStatus(**dict(zip(names, kept, strict=True)), running=running))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A worker that fills a model's backlog, on whatever host, as it said itself."""
+
+    host: str
+    pid: int
+    started_at: datetime
+    done: int
+    total: int | None
+    """Texts that it has embedded, and all that it knows of; others may take some of them."""
+    rate_per_s: float | None
+    waits_until: datetime | None
+    """Until when its provider is to be left alone."""
+    trouble: str | None
+    """What the provider last said that was no answer."""
+    holder: Holder
+
+
+async def fills(conn: Connection, model_id: int) -> list[Fill]:
+    """Who fills the model's backlog."""
+    found = []
+    for row in await (await conn.execute(SQL["fills"], {"model": model_id})).fetchall():
+        fields = dict(zip(Fill.__dataclass_fields__, row[:8], strict=False))
+        host, boot, pids, pid, started = row[8:]
+        found.append(Fill(**fields, holder=Holder(host=host, boot=boot, pids=pids, pid=pid, started=started)))
+    return found
+
+
+async def pending_places(conn: Connection, model_id: int) -> dict[str, int]:
+    """In how many places of each source a vector of the model is missing."""
+    rows = await (await conn.execute(SQL["pending_places"], {"model": model_id})).fetchall()
+    return {source: max(0, pending) for source, pending in rows}
 
 
 def _running(row: Sequence[Any]) -> Running:

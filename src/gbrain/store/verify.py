@@ -13,6 +13,7 @@ from gbrain.store.statements import statements
 
 SQL = statements("verify")
 PIECE = 500
+_STRAY = ("chunks", "links", "pages", "texts", "ledger", "coverage")
 
 
 class KeptCounts(NamedTuple):
@@ -110,4 +111,4 @@ async def texts(conn: Connection, source_id: str) -> AsyncIterator[list[TextChec
 async def stray_rows(conn: Connection) -> dict[str, int]:
     """Rows that belong to nothing, by table: whatever source they came from."""
     row = await (await conn.execute(SQL["stray"])).fetchone()
-    return dict(zip(("chunks", "links", "pages", "texts", "ledger"), row or (0,) * 5, strict=True))
+    return dict(zip(_STRAY, row or (0,) * len(_STRAY), strict=True))

@@ -5,7 +5,7 @@ CREATE TEMP TABLE stage_pages (page_id bigint, is_new boolean, renamed boolean, 
     chunk_count integer, link_count integer) ON COMMIT DROP;
 CREATE TEMP TABLE stage_texts (hash bytea, text text) ON COMMIT DROP;
 CREATE TEMP TABLE stage_chunks (page_id bigint, ordinal integer, hash bytea, headings text[], first_line integer,
-    last_line integer) ON COMMIT DROP;
+    last_line integer, passage bytea) ON COMMIT DROP;
 CREATE TEMP TABLE stage_links (page_id bigint, ordinal integer, kind text, target text, line integer) ON COMMIT DROP
 
 -- What only a batch that changes or removes something needs beside that.
@@ -14,7 +14,7 @@ CREATE TEMP TABLE stage_removed (page_id bigint, went boolean) ON COMMIT DROP;
 CREATE TEMP TABLE stage_slugs (page_id bigint, path bytea, slug text COLLATE "C", release boolean) ON COMMIT DROP;
 CREATE TEMP TABLE stage_ledger (path bytea, blob bytea, mode integer, fingerprint bytea, slug text COLLATE "C",
     reason text, detail text, state text) ON COMMIT DROP;
-CREATE TEMP TABLE stage_loose (text_id bigint) ON COMMIT DROP
+CREATE TEMP TABLE stage_loose (text_id bigint, passage bytea) ON COMMIT DROP
 
 -- The pages of a batch.
 -- name: copy_pages
@@ -27,7 +27,7 @@ COPY stage_texts (hash, text) FROM STDIN (FORMAT binary)
 
 -- Where these stand.
 -- name: copy_chunks
-COPY stage_chunks (page_id, ordinal, hash, first_line, last_line, headings) FROM STDIN (FORMAT binary)
+COPY stage_chunks (page_id, ordinal, hash, first_line, last_line, passage, headings) FROM STDIN (FORMAT binary)
 
 -- Their links.
 -- name: copy_links
@@ -48,7 +48,7 @@ COPY stage_ledger (path, blob, mode, fingerprint, slug, reason, detail, state) F
 -- The places that some pages have now: a page that changes is compared here, by hash, before anything is staged. Nobody
 -- else writes this source while the lease that is proved afterwards is ours. A place whose text is gone equals none.
 -- name: places_of
-SELECT c.page_id, c.ordinal, coalesce(t.hash, ''), c.headings, c.first_line, c.last_line
+SELECT c.page_id, c.ordinal, coalesce(t.hash, ''), c.headings, c.first_line, c.last_line, c.passage
 FROM gbrain.chunks AS c LEFT JOIN gbrain.texts AS t ON t.id = c.text_id AND t.source_id = %(source)s
 WHERE c.page_id = ANY(%(pages)s)
 
@@ -90,20 +90,20 @@ JOIN gbrain.ledger AS l
 SELECT set_config('lock_timeout', %(lock_limit)s, true), set_config('statement_timeout', %(limit)s, true),
        set_config('idle_in_transaction_session_timeout', %(limit)s, true)
 
--- For a batch that only adds: the stage has no statistics, and a hash join reads the whole of a table that grows. So each
--- staged row is looked up by an index, whatever the source's size.
+-- For a batch that only adds, and for what any batch does to the backlog: the stage has no statistics, and a hash join reads
+-- the whole of a table that grows. So each staged row is looked up by an index, whatever the source's size.
 -- name: prefer_indexes
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
--- The texts that places about to go or to change stand on: they may be loose afterwards.
+-- The texts and passages of places about to go or to change: they may be loose afterwards.
 -- name: note_loose
 INSERT INTO stage_loose
-SELECT c.text_id FROM gbrain.chunks AS c JOIN stage_removed AS r ON c.page_id = r.page_id
+SELECT c.text_id, c.passage FROM gbrain.chunks AS c JOIN stage_removed AS r ON c.page_id = r.page_id
 UNION ALL
-SELECT c.text_id FROM gbrain.chunks AS c
+SELECT c.text_id, c.passage FROM gbrain.chunks AS c
 JOIN stage_chunks AS s ON c.page_id = s.page_id AND c.ordinal = s.ordinal
 UNION ALL
-SELECT c.text_id FROM gbrain.chunks AS c
+SELECT c.text_id, c.passage FROM gbrain.chunks AS c
 JOIN stage_pages AS s ON c.page_id = s.page_id AND (c.ordinal >= s.chunk_count OR c.ordinal < 0)
 WHERE NOT s.is_new
 
@@ -177,20 +177,20 @@ WHERE NOT s.is_new AND c.page_id = s.page_id AND (c.ordinal >= s.chunk_count OR 
 
 -- Places of new pages. The limit is there for the same reason as above.
 -- name: insert_chunks
-INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
-SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
+INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line, passage)
+SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line, s.passage
 FROM stage_chunks AS s
 CROSS JOIN LATERAL (SELECT id FROM gbrain.texts WHERE source_id = %(source)s AND hash = s.hash LIMIT 1) AS t
 
 -- Places that are new or differ; those that do not were left out before they were staged.
 -- name: upsert_chunks
-INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line)
-SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line
+INSERT INTO gbrain.chunks (page_id, ordinal, text_id, headings, first_line, last_line, passage)
+SELECT s.page_id, s.ordinal, t.id, s.headings, s.first_line, s.last_line, s.passage
 FROM stage_chunks AS s
 CROSS JOIN LATERAL (SELECT id FROM gbrain.texts WHERE source_id = %(source)s AND hash = s.hash LIMIT 1) AS t
 ON CONFLICT (page_id, ordinal) DO UPDATE
 SET text_id = excluded.text_id, headings = excluded.headings, first_line = excluded.first_line,
-    last_line = excluded.last_line
+    last_line = excluded.last_line, passage = excluded.passage
 
 -- Links beyond the new number of a page's links, and any before the first.
 -- name: trim_links

@@ -30,6 +30,18 @@ SELECT t.id, t.hash,
                       WHERE c.text_id = t.id AND p.source_id = t.source_id)
 FROM piece AS t ORDER BY t.hash
 
+-- Passages of such places that stand nowhere else: their vectors are kept for a while.
+-- name: loosen_places
+INSERT INTO gbrain.loose (passage)
+SELECT DISTINCT c.passage
+FROM gbrain.chunks AS c
+JOIN unnest(%(pages)s::bigint[], %(ordinals)s::integer[]) AS gone (page_id, ordinal)
+  ON c.page_id = gone.page_id AND c.ordinal = gone.ordinal
+WHERE c.passage IS NOT NULL AND EXISTS (SELECT FROM gbrain.models)
+  AND NOT EXISTS (SELECT FROM gbrain.chunks AS o JOIN gbrain.pages AS p ON p.id = o.page_id WHERE o.passage = c.passage)
+ORDER BY c.passage
+ON CONFLICT (passage) DO NOTHING
+
 -- Take places away, but none whose page has come meanwhile.
 -- name: drop_places
 DELETE FROM gbrain.chunks AS c USING unnest(%(pages)s::bigint[], %(ordinals)s::integer[]) AS gone (page_id, ordinal)
@@ -71,6 +83,12 @@ CROSS JOIN LATERAL (
 WHERE st.source_id = %(source)s
   AND (st.pages, st.chunks, st.failures_open, st.failures_acknowledged)
       IS DISTINCT FROM (counted.pages, counted.chunks, counted.open, counted.acknowledged)
+
+-- A recount of what lacks a vector reads all of a source, but holds up nobody when its client stops, and waits for nobody
+-- without end.
+-- name: bound_recount
+SELECT set_config('lock_timeout', %(limit)s, true), set_config('idle_in_transaction_session_timeout', %(limit)s, true),
+       set_config('statement_timeout', %(longest)s, true)
 
 -- Show it.
 -- name: recount

@@ -66,7 +66,18 @@ FROM gbrain.states AS st WHERE st.source_id = %(id)s
 SELECT set_config('lock_timeout', '60s', true), set_config('statement_timeout', '30min', true),
        set_config('idle_in_transaction_session_timeout', '60s', true)
 
--- Of a source that is removed: its links.
+-- Of a source that is removed: the passages that stand nowhere else. Their vectors are kept for a while.
+-- name: remove_last_places
+INSERT INTO gbrain.loose (passage)
+SELECT DISTINCT c.passage
+FROM gbrain.chunks AS c JOIN gbrain.pages AS p ON p.id = c.page_id
+WHERE p.source_id = %(id)s AND c.passage IS NOT NULL AND EXISTS (SELECT FROM gbrain.models)
+  AND NOT EXISTS (SELECT FROM gbrain.chunks AS o JOIN gbrain.pages AS q ON q.id = o.page_id
+                  WHERE o.passage = c.passage AND q.source_id <> %(id)s)
+ORDER BY c.passage
+ON CONFLICT (passage) DO NOTHING
+
+-- Its links.
 -- name: remove_links
 DELETE FROM gbrain.links AS l USING gbrain.pages AS p WHERE p.source_id = %(id)s AND l.page_id = p.id
 
@@ -89,6 +100,10 @@ DELETE FROM gbrain.ledger WHERE source_id = %(id)s
 -- Its runs.
 -- name: remove_runs
 DELETE FROM gbrain.runs WHERE source_id = %(id)s
+
+-- How much of it lacks a vector. It comes late: fills wait for it.
+-- name: remove_coverage
+DELETE FROM gbrain.coverage WHERE source_id = %(id)s
 
 -- Where it stands.
 -- name: remove_state

@@ -28,7 +28,7 @@ LIMIT %(limit)s
 
 -- The places of some pages. A text of another source, or one that is gone, gives no hash.
 -- name: chunks_of
-SELECT c.page_id, c.ordinal, t.hash, c.headings, c.first_line, c.last_line
+SELECT c.page_id, c.ordinal, t.hash, c.headings, c.first_line, c.last_line, c.passage
 FROM gbrain.chunks AS c LEFT JOIN gbrain.texts AS t ON t.id = c.text_id AND t.source_id = %(source)s
 WHERE c.page_id = ANY(%(pages)s) ORDER BY c.page_id, c.ordinal
 
@@ -54,10 +54,12 @@ SELECT t.hash, sha256(convert_to(t.text, 'UTF8')) = t.hash, t.search = to_tsvect
                WHERE c.text_id = t.id AND p.source_id = t.source_id)
 FROM piece AS t ORDER BY t.hash
 
--- Places and links of pages that are not there, whatever source they came from.
+-- Rows of pages or sources that are not there, whatever source they came from.
 -- name: stray
 SELECT (SELECT count(*) FROM gbrain.chunks AS c WHERE NOT EXISTS (SELECT FROM gbrain.pages AS p WHERE p.id = c.page_id)),
        (SELECT count(*) FROM gbrain.links AS l WHERE NOT EXISTS (SELECT FROM gbrain.pages AS p WHERE p.id = l.page_id)),
        (SELECT count(*) FROM gbrain.pages AS p WHERE NOT EXISTS (SELECT FROM gbrain.sources AS s WHERE s.id = p.source_id)),
        (SELECT count(*) FROM gbrain.texts AS t WHERE NOT EXISTS (SELECT FROM gbrain.sources AS s WHERE s.id = t.source_id)),
-       (SELECT count(*) FROM gbrain.ledger AS l WHERE NOT EXISTS (SELECT FROM gbrain.sources AS s WHERE s.id = l.source_id))
+       (SELECT count(*) FROM gbrain.ledger AS l WHERE NOT EXISTS (SELECT FROM gbrain.sources AS s WHERE s.id = l.source_id)),
+       (SELECT count(*) FROM gbrain.coverage AS c
+        WHERE NOT EXISTS (SELECT FROM gbrain.sources AS s WHERE s.id = c.source_id))

@@ -1,0 +1,263 @@
+"""Filling a model's backlog: passages are claimed, packed into requests, sent as the throttle allows, and stored.
+
+The backlog is the truth: what is done leaves it in the transaction that stores the vector, and the fill is over when
+nothing is in it. Whatever ends it earlier is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gbrain.domain.embedding import Cause, Filled, Shortfall
+from gbrain.domain.events import Filling
+from gbrain.domain.packing import fitting
+from gbrain.domain.steps import Phase
+from gbrain.embedding.answers import Embedder
+from gbrain.services.cancelling import ended, is_cancelled
+from gbrain.services.claims import Claims
+from gbrain.services.progress import RunProgress
+from gbrain.services.sending import PATIENCE_S, Request, Sender
+from gbrain.services.throttling import Permit, Throttle
+from gbrain.store.backlog import WorkerProgress
+from gbrain.store.connection import Pool
+
+_LOOKS_APART_S = 0.5
+"""How often a worker that has nothing to do looks whether it has."""
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""A provider that is to be left alone for longer ends a fill: the remainder is said, and a later one goes on."""
+
+_COUNTS_APART_S = 2.0
+"""How often it is counted anew how much there is to do."""
+
+_CLAIM_REQUESTS = 4
+"""How many requests' worth is claimed at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packing:
+    """What fits into one request; `max_tokens` is None where only the number counts."""
+
+    max_items: int
+    max_tokens: int | None = None
+
+
+class Filler:
+    """Fills one model's backlog, as one worker among any number.
+
+    `goes_on` says whether more may come: while it does, an empty backlog is no end. `waits_for_others`: what others
+    have claimed is waited for too, so that the end means that nothing is left. `stores`: how many connections it may
+    store on at once. `patience_s`: after so long without an answer of use the provider is taken to be down.
+    `name` is what the model is called.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        claims: Claims,
+        embedder: Embedder,
+        throttle: Throttle,
+        packing: Packing,
+        progress: RunProgress,
+        *,
+        goes_on: Callable[[], bool] = lambda: False,
+        waits_for_others: bool = True,
+        stores: int = 4,
+        patience_s: float = PATIENCE_S,
+        name: str = "",
+    ) -> None:
+        self.filled = Filled()
+        self._pool, self._claims, self._packing, self._progress = pool, claims, packing, progress
+        self._embedder, self._throttle = embedder, throttle
+        self._goes_on, self._waits_for_others = goes_on, waits_for_others
+        self._moved = asyncio.Event()
+        self._sender = Sender(
+            pool, claims, embedder, throttle, self.filled, self._later, stores=stores, patience_s=patience_s
+        )
+        self._deferred: list[tuple[float, int, Request]] = []
+        self._numbers = itertools.count()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._waits: timedelta | None = None
+        self._counted_at = float("-inf")
+        self._has_begun = False
+        self._name = name
+
+    @property
+    def model_id(self) -> int:
+        """The model whose backlog it is."""
+        return self._claims.model_id
+
+    async def fill(self) -> Filled:
+        """Work until nothing is left, or something keeps it from that; what it amounted to."""
+        async with self._claims.held(self._seen):
+            is_over = False
+            try:
+                try:
+                    await self._work()
+                finally:
+                    if not is_cancelled():
+                        await self._arrived()
+                await self._claims.forget_position()
+                is_over = self._sender.trouble is None
+            finally:
+                await ended(*self._under_way)
+                if is_over:
+                    self._progress.finish()
+                else:
+                    self._progress.abort()
+        self.filled.shortfall = self._sender.trouble
+        return self.filled
+
+    async def _arrived(self) -> None:
+        """What is under way has been paid for: it is waited for, whatever keeps the fill from sending more."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        self._sender.raise_defect()
+        await self._sender.settle()
+
+    def stop(self, why: Shortfall) -> None:
+        """Send nothing more; what is under way is still waited for."""
+        self._sender.trouble = self._sender.trouble or why
+        self._moved.set()
+
+    def wake(self) -> None:
+        """Something has changed that the fill may care about."""
+        self._moved.set()
+
+    async def _work(self) -> None:
+        while self._sender.trouble is None:
+            self._sender.raise_defect()
+            if len(self._under_way) >= self._throttle.limit:
+                await self._change(_LOOKS_APART_S)
+            elif (request := self._due() or await self._packed()) is not None:
+                await self._send(request)
+            elif self._under_way or self._deferred:
+                await self._change(self._until_due())
+            elif await self._sender.settle():
+                continue
+            elif not await self._more_to_come():
+                return
+
+    async def _send(self, request: Request) -> None:
+        """Send it now, or take it apart again and wait: what fits is found anew then."""
+        found = await self._throttle.ask(request.tokens)
+        if isinstance(found, Permit):
+            self._waits = None
+            task = asyncio.create_task(self._sender.send(request, found))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+            return
+        if found > LONGEST_WAIT:
+            self._sender.trouble = _SPENT if self._throttle.is_spent else _too_long(found)
+            self._put_back(request)
+            return
+        self._waits = found
+        self._put_back(request)
+        await self._change(min(found.total_seconds(), _LOOKS_APART_S))
+
+    def _put_back(self, request: Request) -> None:
+        if request.attempt or request.is_part:
+            self._later(request, timedelta())
+        else:
+            self._claims.waiting.extendleft(reversed(request.claimed))
+
+    def _due(self) -> Request | None:
+        """A request that was put off, and whose time has come."""
+        if self._deferred and self._deferred[0][0] <= asyncio.get_running_loop().time():
+            return heapq.heappop(self._deferred)[2]
+        return None
+
+    async def _packed(self) -> Request | None:
+        """The next request from what is claimed; None where nothing is free."""
+        waiting = self._claims.waiting
+        if len(waiting) < self._packing.max_items and await self._claims.more(
+            self._packing.max_items * _CLAIM_REQUESTS
+        ):
+            await self._count()
+        if not waiting:
+            return None
+        sizes = [self._embedder.tokens_of(one.text) for one in itertools.islice(waiting, self._packing.max_items)]
+        most = await self._throttle.most_tokens() or None
+        bounds = [bound for bound in (self._packing.max_tokens, most) if bound is not None]
+        count = fitting(sizes, max_items=self._packing.max_items, max_tokens=min(bounds, default=sum(sizes)))
+        claimed = [waiting.popleft() for _ in range(count)]
+        return Request(claimed=claimed, tokens=sum(sizes[:count]))
+
+    async def _more_to_come(self) -> bool:
+        """Nothing is free behind the position, and nothing under way: whether to go on."""
+        if await self._claims.look_from_the_beginning():
+            if await self._claims.more(self._packing.max_items * _CLAIM_REQUESTS):
+                return True
+            if not self._waits_for_others and not self._goes_on():
+                return False
+        elif not self._goes_on():
+            return False
+        await self._change(_LOOKS_APART_S)
+        return True
+
+    async def _count(self) -> None:
+        """How much there is to do, now and then; the phase begins with the first that there is."""
+        now = asyncio.get_running_loop().time()
+        if now - self._counted_at < _COUNTS_APART_S:
+            return
+        self._counted_at = now
+        left = await self._claims.count_left()
+        if not self._has_begun:
+            self._has_begun = True
+            self._progress.enter(Phase.EMBED, left, filling=Filling(model=self._name))
+        self._progress.advance(self.filled.passages, self.filled.passages + left)
+
+    def _later(self, request: Request, wait: timedelta) -> None:
+        if wait > LONGEST_WAIT:
+            self._sender.trouble = self._sender.trouble or _too_long(wait)
+        due = asyncio.get_running_loop().time() + wait.total_seconds()
+        heapq.heappush(self._deferred, (due, next(self._numbers), request))
+
+    def _until_due(self) -> float:
+        if not self._deferred:
+            return _LOOKS_APART_S
+        return min(_LOOKS_APART_S, max(0.0, self._deferred[0][0] - asyncio.get_running_loop().time()))
+
+    async def _change(self, seconds: float) -> None:
+        """Until something moves, and no longer than so long."""
+        self._moved.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._progress.advance(self.filled.passages)
+        self._moved.set()
+
+    def _seen(self) -> WorkerProgress:
+        """What others see of this worker."""
+        return WorkerProgress(
+            done=self.filled.passages,
+            total=self._progress.total,
+            rate_per_s=self._progress.rate_per_s,
+            waits=self._waits,
+            trouble=self._sender.last_word,
+        )
+
+
+_SPENT = Shortfall(
+    cause=Cause.BUDGET,
+    message="what may be sent to the provider today is used up",
+    hint="run gbrain embed again after midnight UTC, or raise the budget in config.toml",
+)
+
+
+def _too_long(wait: timedelta) -> Shortfall:
+    minutes = round(wait.total_seconds() / 60)
+    return Shortfall(
+        cause=Cause.BUSY,
+        message=f"the provider takes nothing for another {minutes} min",
+        hint="run gbrain embed again then",
+    )
