@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from gbrain.domain.content import REASON_MEANINGS, Reason
+from gbrain.domain.embedding import CAUSE_MEANINGS, Cause
 from gbrain.domain.health import Health, Staleness
+from gbrain.domain.models import ModelState
 from gbrain.domain.outcome import CODE_MEANINGS, Code, Status, SyncStatus, status_of
 from gbrain.domain.steps import Phase
 from reference_pages.meanings import (
@@ -14,6 +16,7 @@ from reference_pages.meanings import (
     FINDINGS,
     HEALTH_REASONS,
     HEALTHS,
+    MODEL_STATES,
     PHASES,
     STALENESS,
     STATUSES,
@@ -34,6 +37,7 @@ def page() -> str:
         ),
         *_of_a_sync(),
         *_of_a_status(),
+        *_of_models(),
         _section(
             "What verification finds (`code` of a finding)",
             "",
@@ -83,6 +87,20 @@ def _of_a_status() -> Iterable[str]:
         "Why a source is not well (`reasons`)",
         "An `error_code` stands here where the last attempt ended with it.",
         _table("reason | meaning", _meant(words("sources-status", "reasons"), HEALTH_REASONS | codes)),
+    )
+
+
+def _of_models() -> Iterable[str]:
+    """The words of a model's row, and of what a sync embedded."""
+    yield _section(
+        "What a model is there for (`state`)", "", _table("state | meaning", _meant(ModelState, MODEL_STATES))
+    )
+    causes = {cause.value: CAUSE_MEANINGS[cause] for cause in Cause}
+    yield _section(
+        "Why texts are left without a vector (`reason`)",
+        "Of `gbrain embed` and `gbrain models use`, which exit with 1 then; and of a sync, whose exit code does not\n"
+        "depend on it.",
+        _table("reason | meaning", _meant(causes, causes)),
     )
 
 

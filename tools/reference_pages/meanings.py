@@ -23,6 +23,7 @@ ERRORS = {
     "home": ("6", "The home folder, or a file in it, cannot be made, read or trusted."),
     "disk_full": ("6", "There is no room."),
     "schema_too_new": ("6", "A newer gbrain has migrated the brain."),
+    "embedder": ("6", "What makes vectors cannot be used: not configured, not reached, or its key is missing."),
     "platform": ("6", "This operating system or Python cannot run a brain."),
     "internal": ("6", "A defect of gbrain; `-v` shows the traceback."),
     "interrupted": ("130", "It was interrupted. What was committed stays."),
@@ -64,7 +65,7 @@ STALENESS = {
 
 HEALTHS = {
     "ok": "Nobody need look at it.",
-    "attention": "It is stale, has open failures, or its last attempt was partial.",
+    "attention": "It is stale, has open failures, lacks vectors nobody is at work on, or its last attempt was partial.",
     "failing": "It is severely stale, or its last attempt was an error or refused.",
     "unknown": "It was never synced.",
 }
@@ -74,9 +75,16 @@ HEALTH_REASONS = {
     "stale": "Its `staleness_class` is `stale`.",
     "severely_stale": "Its `staleness_class` is `severe`.",
     "open_failures": "Files could not be taken in, and nobody has acknowledged that.",
+    "embeddings_pending": "Some of its chunks have no vector of the active model, and nobody is at work on that.",
     "interrupted": "The last run was cut off; the next goes on from what it committed.",
     "error": "The last attempt ended as an error without a code.",
     "partial": "The last attempt was partial without a code.",
+}
+
+MODEL_STATES = {
+    "active": "Search uses it, and what comes in gets its vectors.",
+    "filling": "It is being filled, and takes the active one's place when nothing lacks its vector.",
+    "retired": "Its vectors are kept until it is dropped, and it gets no new ones.",
 }
 
 FINDINGS = {
@@ -91,4 +99,6 @@ FINDINGS = {
     "lexemes_differ": "What is searched of a text is not what the text gives.",
     "text_orphaned": "A text stands on no page.",
     "count_differs": "A count that status shows is not that of the rows.",
+    "pending_differs": "The count of chunks without a vector of a model is not that of the rows.",
+    "backlog_missing": "A chunk has no vector of a model, and is not in the list of what gets one.",
 }
