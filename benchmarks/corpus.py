@@ -51,6 +51,25 @@ def commit(folder: Path, files: Iterable[tuple[str, bytes | None]], *, message: 
         raise RuntimeError("git fast-import failed")
 
 
+def path(number: int) -> str:
+    """Where the page of this number stands."""
+    return f"area{number % 20:02d}/topic{number % 7}/page-{number:05d}.md"
+
+
+def move(folder: Path, before: str, after: str) -> None:
+    """One more commit on `main`, in which a folder has another name, and there is nothing else."""
+    tree = _git(folder, "rev-parse", f"main:{before}")
+    moved = _git(folder, "mktree", fed=f"040000 tree {tree}\t{after}\n")
+    identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.org")
+    commit = _git(folder, *identity, "commit-tree", moved, "-p", "main", "-m", "rename")
+    _git(folder, "update-ref", "refs/heads/main", commit)
+
+
+def _git(folder: Path, *arguments: str, fed: str | None = None) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, input=fed, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _stream(folder: Path, files: Iterable[tuple[str, bytes | None]], message: str) -> Iterator[bytes]:
     parent = subprocess.run(
         ["git", "-C", str(folder), "rev-parse", "-q", "--verify", "refs/heads/main"], capture_output=True, text=True

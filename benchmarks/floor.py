@@ -20,7 +20,7 @@ from gbrain.postgres.embedded import EmbeddedServer
 _TABLES = {
     "pages": "id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line",
     "texts": "id, source_id, hash, text",
-    "chunks": "page_id, ordinal, text_id, headings, first_line, last_line",
+    "chunks": "page_id, ordinal, text_id, headings, first_line, last_line, passage",
     "links": "page_id, ordinal, kind, target, line",
 }
 _OF_SOURCE = {

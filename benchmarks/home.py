@@ -26,15 +26,17 @@ _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x1f]")
 
 @dataclass(frozen=True)
 class Home:
-    """A brain to measure on: a home folder, and a URL where it is served."""
+    """A brain to measure on: a home folder, a URL where it is served, and what makes vectors, if anything."""
 
     folder: Path
     url: str | None = None
+    embedder: str = "none"
 
     def env(self) -> dict[str, str]:
         unwanted = ("GBRAIN_", "GIT_", "PYTHONDONTWRITEBYTECODE")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         kept |= {"GBRAIN_HOME": str(self.folder), "GIT_CONFIG_GLOBAL": os.devnull}
+        kept |= {"GBRAIN_EMBEDDER": self.embedder}
         return kept | ({"GBRAIN_DATABASE_URL": self.url} if self.url else {})
 
     def run(self, *arguments: str, code: int = 0) -> str:

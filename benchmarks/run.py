@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks import corpus, fleet, floor
+from benchmarks import corpus, embedding, fleet, floor
 from benchmarks.figures import Figure, at_most, line, runs, table
 from benchmarks.home import GBRAIN, Home
 from benchmarks.measure import MemorySampler, sample_until, settle_disk
@@ -30,7 +30,7 @@ from support.servers import pgbouncer, postgres
 SOURCES = ("s0", "s1", "s2", "s3")
 PAGES = 2000
 
-GROUPS = {"fleet": list(fleet.CASES)}
+GROUPS = {"fleet": list(fleet.CASES), "embedding": list(embedding.CASES)}
 """Names for several cases."""
 
 
@@ -41,6 +41,7 @@ def main() -> None:
         "large": large_cases,
         "memory": memory_cases,
         "start": start_cases,
+        **embedding.CASES,
         **fleet.CASES,
     }
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,7 +120,7 @@ def _changed(home: Home, repositories: list[Path]) -> list[float]:
     for turn in range(3):
         for number, repository in enumerate(repositories):
             seeds = range(turn * 20, turn * 20 + 20)
-            changes = [(_path(i), corpus.page(900_000 + turn * 1000 + number * 100 + i)) for i in seeds]
+            changes = [(corpus.path(i), corpus.page(900_000 + turn * 1000 + number * 100 + i)) for i in seeds]
             corpus.commit(repository, changes, message="change")
         home.wait_until_stopped()
         times.append(home.timed("sync", "--all", "--no-embed"))
@@ -133,11 +134,7 @@ def _renamed(work: Path) -> list[float]:
     home.run("sync", "--all", "--no-embed")
     times = []
     for before, after in (("old", "new"), ("new", "newer"), ("newer", "newest")):
-        tree = _git(repository, "rev-parse", f"main:{before}")
-        moved = _git(repository, "mktree", fed=f"040000 tree {tree}\t{after}\n")
-        identity = ("-c", "user.name=Bench", "-c", "user.email=bench@example.org")
-        commit = _git(repository, *identity, "commit-tree", moved, "-p", "main", "-m", "rename")
-        _git(repository, "update-ref", "refs/heads/main", commit)
+        corpus.move(repository, before, after)
         home.wait_until_stopped()
         started = time.perf_counter()
         document = json.loads(home.run("sync", "--all", "--no-embed", "--json"))
@@ -155,7 +152,9 @@ def _recovered(home: Home, repositories: list[Path]) -> Figure:
     batches: list[float] = []
     for turn in range(3):
         for number, repository in enumerate(repositories):
-            changes = [(_path(i), corpus.page(1_000_000 + turn * 10_000 + number * 3000 + i)) for i in range(PAGES)]
+            changes = [
+                (corpus.path(i), corpus.page(1_000_000 + turn * 10_000 + number * 3000 + i)) for i in range(PAGES)
+            ]
             corpus.commit(repository, changes, message="rewrite")
         victim = home.start("sync", "--all", "--no-embed")
         time.sleep(1.5)
@@ -312,14 +311,10 @@ def start_cases(work: Path) -> Iterator[Figure]:
 def _write_corpus(repositories: list[Path]) -> int:
     size = 0
     for number, repository in enumerate(repositories):
-        files = [(_path(i), corpus.page(number * 100_000 + i)) for i in range(PAGES)]
+        files = [(corpus.path(i), corpus.page(number * 100_000 + i)) for i in range(PAGES)]
         size += sum(len(content) for _, content in files)
         corpus.write_repository(repository, files)
     return size
-
-
-def _path(number: int) -> str:
-    return f"area{number % 20:02d}/topic{number % 7}/page-{number:05d}.md"
 
 
 def _registered(folder: Path, repositories: list[Path]) -> Home:
@@ -332,11 +327,6 @@ def _register(home: Home, repositories: list[Path]) -> None:
     for repository in repositories:
         home.run("sources", "add", repository.name, "--path", str(repository))
     home.wait_until_stopped()
-
-
-def _git(repository: Path, *arguments: str, fed: str | None = None) -> str:
-    command = ["git", "-C", str(repository), *arguments]
-    return subprocess.run(command, input=fed, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":
