@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from gbrain.app.settings import Settings
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.endpoint_values import dimensions_error
-from gbrain.domain.models import LOCAL, NONE, Model, Spec
+from gbrain.domain.models import LOCAL, Model, Spec
 from gbrain.embedding.answers import Answer, Deferred, Embedder, PushedBack, Vectors
 from gbrain.errors import EmbedderUnusable, UsageError
 from gbrain.services.filling import Packing
@@ -133,12 +133,6 @@ def embedder_named(settings: Settings, name: str) -> str:
     if has_model and made != name:
         raise UsageError(f"{embedder} makes {made}, not {name}", hint=f"gbrain models use {embedder} fills that")
     return embedder
-
-
-def check_embedder(settings: Settings) -> None:
-    """Raise UsageError where the settings name an embedder that there is not."""
-    if settings.embedder not in (None, LOCAL, NONE):
-        endpoint_of(settings, settings.embedder)
 
 
 def key_of(endpoint: Endpoint, environ: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gbrain.domain.durations import parse_duration
 from gbrain.domain.endpoint import Endpoint, read_endpoint
+from gbrain.domain.models import LOCAL, NONE
 from gbrain.errors import HomeUnusable, UsageError
 
 
@@ -45,6 +46,15 @@ def read_settings(environ: Mapping[str, str], *, home: Path | None = None, datab
     everywhere = {setting.key: setting.parse for setting in SETTINGS}
     settings = _apply(settings, named, everywhere, "the environment")
     return replace(settings, database_url=database_url) if database_url else settings
+
+
+def check_embedder(settings: Settings) -> None:
+    """Raise UsageError where the settings name an embedder that there is not."""
+    name = settings.embedder
+    if name not in (None, LOCAL, NONE, *settings.embedders):
+        known = ", ".join([LOCAL, *sorted(settings.embedders)])
+        hint = f"known are: {known}; an endpoint is a table [embedders.{name}] in config.toml"
+        raise UsageError(f"there is no embedder {name}", hint=hint)
 
 
 def positive_int(value: object) -> int:

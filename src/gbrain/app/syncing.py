@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gbrain.app.beside import Embedding, embedding_beside
 from gbrain.app.brain import Brain
-from gbrain.app.embedders import check_embedder
+from gbrain.app.settings import check_embedder
 from gbrain.app.wiring import Counting, chosen, lined_up, sync_context, takes_part, within_budget
 from gbrain.domain.events import Event
+from gbrain.domain.models import NONE
 from gbrain.domain.outcome import Code, Result
 from gbrain.domain.parallelism import DEFAULT_WRITERS, resolve_parallel
 from gbrain.domain.source import Source
@@ -24,6 +25,9 @@ from gbrain.services.slots import Slots
 from gbrain.services.sync_all import sync_all
 from gbrain.store import schema
 
+if TYPE_CHECKING:
+    from gbrain.app.beside import Embedding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
@@ -34,7 +38,7 @@ class Synced:
     results: list[Result]
     took: timedelta = timedelta()
     embedding: Embedding | None = None
-    """What was embedded meanwhile; None of a dry run."""
+    """What was embedded meanwhile; None of a dry run, and where embedding is switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,11 @@ async def run_sync(
         embedding = None
         if options.dry_run:
             results = await _dry_run(context, sources, options, slots, all_sources=all_sources)
+        elif brain.settings.embedder == NONE:
+            results = await sync_all(context, sources, options, slots, all_sources=all_sources)
         else:
+            from gbrain.app.beside import embedding_beside
+
             async with embedding_beside(brain, context.board, wanted=options.embed) as beside:
                 results = await sync_all(context, sources, options, slots, all_sources=all_sources, ended=beside.came)
                 embedding = await beside.finish()
@@ -104,6 +112,7 @@ async def run_watch(
 
     Raises what `run_sync` does, and DatabaseUnusable where the registry cannot be read any more.
     """
+    from gbrain.app.beside import embedding_beside
     from gbrain.services.watching import Round, Terms, Watch
 
     async def choose() -> list[Source]:
