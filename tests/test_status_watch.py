@@ -279,14 +279,14 @@ async def test_a_database_that_gives_no_answer_is_not_waited_for_long(
 ) -> None:
     monkeypatch.setattr("gbrain.app.readings.ANSWER_SECONDS", 0.5)
     found = readings(read_settings(wiki.env()), lambda text: None)
-    assert [row.status.id for row in await anext(found)] == ["wiki"]
+    assert [row.status.id for row in (await anext(found)).sources] == ["wiki"]
     with psycopg.connect(wiki.url or "") as locking:
         locking.execute("LOCK TABLE gbrain.states IN ACCESS EXCLUSIVE MODE")
         for _ in range(2):
             error = await anext(found)
             assert isinstance(error, DatabaseUnusable)
             assert error.message == "the database gave no answer for 0.5 s"
-    assert [row.status.id for row in await anext(found)] == ["wiki"]
+    assert [row.status.id for row in (await anext(found)).sources] == ["wiki"]
     await found.aclose()
 
 

@@ -34,9 +34,7 @@ def source(
     )
     health, reasons = assess(signs, NOW)
     staleness = staleness_of(last, NOW, status.max_age)
-    return Assessed(
-        status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere, coverage=None
-    )
+    return Assessed(status=status, staleness=staleness, health=health, reasons=reasons, elsewhere=elsewhere)
 
 
 def dashboard(sources: Sequence[Assessed], coverage: Coverage | None = None) -> Dashboard:

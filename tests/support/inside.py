@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gbrain import logs
+from gbrain.cli.answer import tell_as_events
 from gbrain.cli.main import run
 from support.commands import BrainCommand, Completed
 
@@ -30,6 +32,8 @@ class Inside:
             if cwd is not None:
                 patch.chdir(cwd)
             returned = run([*arguments])
+        tell_as_events(False)
+        logs.tell_as_events(False)
         out, err = (text.decode("utf-8", "surrogateescape") for text in self.capture.readouterr())
         assert code is None or returned == code, f"exit {returned}, not {code}\n{out}\n{err}"
         return Completed(code=returned, out=out, err=err)
