@@ -130,7 +130,7 @@ def together_cases(work: Path) -> Iterator[Figure]:
     """Eight processes on one backlog, against one."""
     texts = 12_000
     with postgres(18) as server, _brains(server, work, texts) as brains, _played(latency=0.3, dimensions=256) as played:
-        settings = {"max_items": 16, "concurrency": 4}
+        settings = {"max_items": 16, "concurrency": 4, "dimensions": 256}
         one = _rate(brains, played, settings, processes=1, seconds=12.0)
         eight = _rate(brains, played, settings, processes=8, seconds=5.0)
         yield Figure(
@@ -183,7 +183,7 @@ def _against_floor(
     """The seconds of fills and floors by turns: of a fill to its last vector, or whole to its end."""
     fills, floors = [], []
     for _ in range(times):
-        home = brains.another(played, max_items=ITEMS, concurrency=CAP)
+        home = brains.another(played, max_items=ITEMS, concurrency=CAP, dimensions=DIMENSIONS)
         floor.register(home, played, _NAME)
         settle_disk()
         found = fill(home, whole=whole)
