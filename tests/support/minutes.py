@@ -51,7 +51,7 @@ def fill(
     url: str, *, texts: int, requests: int, tokens: int, tokens_a_text: int, estimated: int
 ) -> tuple[float, Sending]:
     """Fill so many texts under so many requests and tokens a minute; the seconds it took, and what was sent when."""
-    _lay_out(url, texts)
+    lay_out(url, texts)
     sending = Sending(tokens_a_text, estimated)
     endpoint = Endpoint(
         name="played",
@@ -86,8 +86,8 @@ async def _fill(url: str, sending: Sending, endpoint: Endpoint) -> float:
         return max(at for at, _ in sending.sent) + LATENCY_S - started_s
 
 
-def _lay_out(url: str, texts: int) -> None:
-    """A page of so many chunks."""
+def lay_out(url: str, texts: int) -> None:
+    """A page of so many chunks in an empty brain: their passages are `A`, an empty line, and `text 0` and so on."""
     with psycopg.connect(url, autocommit=True) as conn:
         conn.execute("INSERT INTO gbrain.sources (id, name, url) VALUES ('notes', 'Notes', 'https://host/notes.git')")
         conn.execute("INSERT INTO gbrain.states (source_id, pages, chunks) VALUES ('notes', 1, %s)", (texts,))
