@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from gbrain.cli.answer import presentable
-from gbrain.cli.progress_words import DOING, amount, of_fill, rate, span
+from gbrain.cli.progress_words import amount, doing, of_fill, rate, span
 from gbrain.domain.events import Kind, Progress
 from gbrain.domain.outcome import Result
 from gbrain.domain.steps import Phase
@@ -123,7 +123,7 @@ def _words(event: Progress, layout: _Layout) -> list[str]:
 
 
 def _doing(event: Progress) -> str:
-    return "waiting" if _waits(event) else DOING[event.phase]
+    return "waiting" if _waits(event) else doing(event)
 
 
 def _waits(event: Progress) -> bool:

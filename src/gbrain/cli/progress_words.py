@@ -18,6 +18,11 @@ DOING = {
 """What a run in a phase does, in a word."""
 
 
+def doing(event: Progress) -> str:
+    """What is being done: for the whole brain, the last phase is the index over its vectors."""
+    return "indexing" if event.source_id is None and event.phase is Phase.FINISH else DOING[event.phase]
+
+
 def before(event: Progress) -> str:
     """What a line about it begins with: the source, or nothing where it is about the whole brain."""
     return f"[{event.source_id}] " if event.source_id is not None else ""
@@ -25,7 +30,7 @@ def before(event: Progress) -> str:
 
 def sentence(event: Progress) -> str:
     """All of it: `writing 400 of 1,003, 310/s, 2 s left`."""
-    words = [" ".join(filter(None, (DOING[event.phase], amount(event.done, event.total))))]
+    words = [" ".join(filter(None, (doing(event), amount(event.done, event.total))))]
     if event.rate_per_s:
         words.append(rate(event.rate_per_s))
     words.append(f"{span(event.eta)} left" if event.eta is not None else f"{span(event.elapsed)} so far")

@@ -9,7 +9,7 @@ from datetime import datetime
 import typer
 
 from gbrain.cli.answer import counted, tell
-from gbrain.cli.progress_words import DOING, before
+from gbrain.cli.progress_words import before, doing
 from gbrain.cli.state import globals_of
 from gbrain.cli.surfaces import Silence, Surface, surface_of
 from gbrain.cli.sync_report import is_fine, is_no_news, lowered, put_result
@@ -82,7 +82,7 @@ class Telling:
         if self._is_quiet or not (self._chosen or self._cut_off):
             return
         for event in self._cut_off.values():
-            tell(f"{before(event)}stopped while {DOING[event.phase]}{_done(event)}")
+            tell(f"{before(event)}stopped while {doing(event)}{_done(event)}")
         if is_watch:
             tell("stopped watching")
             return
