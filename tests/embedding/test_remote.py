@@ -372,6 +372,29 @@ async def test_a_certificate_that_nobody_vouches_for_defers(tmp_path: Path) -> N
     assert told.startswith(f"the certificate of 127.0.0.1:{port} is not trusted: ")
 
 
+async def test_a_certificate_that_the_environment_vouches_for_is_trusted(
+    server: EndpointServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, key = certificate(tmp_path / "tls", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.wait([asyncio.create_task(piped(reader, back)), asyncio.create_task(piped(there, writer))])
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(made))
+    served = await asyncio.start_server(passed_on, "127.0.0.1", 0, ssl=context)
+    async with served:
+        port = served.sockets[0].getsockname()[1]
+        embedder = RemoteEmbedder(
+            read_endpoint("test", {"base_url": f"https://127.0.0.1:{port}/v1", "model": "m"}), None
+        )
+        rows_of(await embedder.embed(_TEXTS))
+        await embedder.close()
+    assert server.journal()[0].texts == _TEXTS
+
+
 async def test_a_server_without_encryption_behind_https_defers() -> None:
     with listening(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         told = await told_by(f"https://127.0.0.1:{port}/v1")
@@ -474,13 +497,33 @@ async def test_the_proxy_of_the_environment_is_used(server: EndpointServer, monk
     assert server.journal()[0].texts == ["one"]
 
 
-@pytest.mark.parametrize("proxy", ["nonsense://x", "socks5://127.0.0.1:9"])
-def test_a_proxy_that_cannot_be_one_is_an_error_that_says_so(
-    server: EndpointServer, monkeypatch: pytest.MonkeyPatch, proxy: str
+async def test_a_proxy_that_is_not_there_is_told_apart_from_the_endpoint(
+    server: EndpointServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for proxy in (f"http://127.0.0.1:{port}", f"socks5://127.0.0.1:{port}"):
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "nobody.invalid")
+        told = await told_by(server.base_url)
+        assert told.startswith(f"the proxy on the way to {host(server)} does not let it through: ")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        rows_of(await asked(server))
+
+
+def test_a_proxy_that_cannot_be_one_is_an_error_that_says_so(
+    server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
     with pytest.raises(CouldNotRun, match="the proxy that the environment names cannot be used"):
         RemoteEmbedder(read_endpoint("test", server.table()), None)
+
+
+async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(1 << 16):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 def host(server: EndpointServer) -> str:
@@ -494,6 +537,7 @@ async def told_by(base_url: str, **table: object) -> str:
     await made.close()
     assert isinstance(answer, Deferred), answer
     assert answer.wait is None
+    assert answer.may_be_charged == any(words in answer.message for words in ("did not answer", "broke the connection"))
     return answer.message
 
 

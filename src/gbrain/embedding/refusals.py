@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator, Mapping
+import errno
+from collections.abc import Mapping
 from datetime import datetime
-from socket import gaierror
 
-import httpx2
 import orjson
+import pycurl
 
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.waiting import asked_wait, remaining, reset
 from gbrain.embedding.answers import Deferred, Denied, Headroom, PushedBack, Refused
+from gbrain.embedding.transfers import NotReceivedError
 from gbrain.embedding.words import codes, safe, said
 
 _BUSY = frozenset({429, 503, 529})
 _PASSING = frozenset({408, 409, 421, 423, 424, 425})
 _DENIED = frozenset({401, 402, 403, 404, 405, 407, 410, 426, 451})
-_AFTER_SENDING = (TimeoutError, httpx2.ReadTimeout, httpx2.ReadError, httpx2.RemoteProtocolError)
-_BEFORE_SENDING = (httpx2.ConnectTimeout, httpx2.ConnectError, httpx2.PoolTimeout)
+_NO_URL = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
+_NOT_ENCRYPTED = frozenset(
+    {
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+    }
+)
+_NO_PROXY = 97
+"""libcurl's code for a proxy's handshake that failed."""
 _UNPAID = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
 _WRONG = frozenset({"invalid_api_key", "model_not_found"})
 
@@ -40,12 +50,15 @@ def of_status(
     return Refused(message=message)
 
 
-def of_error(error: Exception, *, endpoint: Endpoint, key: str | None) -> Deferred:
+def is_no_url(failure: NotReceivedError) -> bool:
+    """Whether nothing was tried, because what was to be asked is no URL."""
+    return failure.code in _NO_URL and not failure.was_sent
+
+
+def of_failure(failure: NotReceivedError, *, endpoint: Endpoint, key: str | None) -> Deferred:
     """What it means that no answer came at all."""
-    was_sent = any(isinstance(cause, _AFTER_SENDING) for cause in _causes(error))
-    never_got_there = any(isinstance(cause, _BEFORE_SENDING) for cause in _causes(error))
-    message = _unreached(error, host_of(endpoint), key)
-    return Deferred(wait=None, message=message, may_be_charged=was_sent and not never_got_there)
+    message = _unreached(failure, host_of(endpoint), key)
+    return Deferred(wait=None, message=message, may_be_charged=failure.was_sent)
 
 
 def of_body(body: bytes, message: str) -> Deferred | None:
@@ -91,33 +104,21 @@ def _hint(status: int, headers: Mapping[str, str], meant: frozenset[str], endpoi
     return f"check base_url and model in [embedders.{endpoint.name}]"
 
 
-def _unreached(error: Exception, host: str, key: str | None) -> str:
-    for cause in _causes(error):
-        match cause:
-            case httpx2.ConnectTimeout():
-                return f"{host} took no connection in time"
-            case TimeoutError() | httpx2.TimeoutException():
-                return f"{host} did not answer in time"
-            case gaierror():
-                return f"the name of {host} cannot be resolved"
-            case ssl.SSLCertVerificationError():
-                return f"the certificate of {host} is not trusted: {safe(cause.verify_message)}"
-            case ssl.SSLError():
-                return f"there is no encrypted connection to {host}: {safe(str(cause.reason))}"
-            case ConnectionRefusedError():
-                return f"{host} refuses connections"
-            case httpx2.ProxyError():
-                return f"the proxy on the way to {host} does not let it through: {safe(str(cause), key)}"
-            case httpx2.RemoteProtocolError() | httpx2.ReadError() | httpx2.WriteError():
-                return f"{host} broke the connection off before it had answered"
-    return f"{host} cannot be reached: {safe(str(error), key) or type(error).__name__}"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Innermost first: what the system said is plainer than what was made of it."""
-    inner = [*error.exceptions] if isinstance(error, BaseExceptionGroup) else []
-    if (cause := error.__cause__ or error.__context__) is not None:
-        inner.append(cause)
-    for one in inner:
-        yield from _causes(one)
-    yield error
+def _unreached(failure: NotReceivedError, host: str, key: str | None) -> str:
+    words = safe(failure.words, key)
+    match failure.code:
+        case pycurl.E_OPERATION_TIMEDOUT:
+            return f"{host} did not answer in time" if failure.was_sent else f"{host} took no connection in time"
+        case pycurl.E_COULDNT_RESOLVE_HOST:
+            return f"the name of {host} cannot be resolved"
+        case pycurl.E_PEER_FAILED_VERIFICATION:
+            return f"the certificate of {host} is not trusted: {words}"
+        case code if code in _NOT_ENCRYPTED:
+            return f"there is no encrypted connection to {host}: {words}"
+        case code if code in (_NO_PROXY, pycurl.E_COULDNT_RESOLVE_PROXY) or (failure.by_proxy and not failure.was_sent):
+            return f"the proxy on the way to {host} does not let it through: {words}"
+        case pycurl.E_COULDNT_CONNECT if failure.errno == errno.ECONNREFUSED:
+            return f"{host} refuses connections"
+        case pycurl.E_COULDNT_CONNECT:
+            return f"{host} cannot be reached: {words}"
+    return f"{host} broke the connection off before it had answered"

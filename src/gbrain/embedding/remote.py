@@ -8,19 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-import httpx2
-
 from gbrain import __version__
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.token_estimate import TokenEstimate, guess
 from gbrain.embedding.answers import Answer, Deferred, Denied, Headroom, Malformed, Refused, Vectors
-from gbrain.embedding.refusals import headroom, host_of, key_hint, of_body, of_error, of_status
+from gbrain.embedding.refusals import headroom, host_of, is_no_url, key_hint, of_body, of_failure, of_status
+from gbrain.embedding.transfers import NotReceivedError, Transfers
 from gbrain.embedding.wire import Form, decoded, most_bytes, request
 from gbrain.embedding.words import safe, said
 from gbrain.errors import CouldNotRun
-
-_CONNECT_S = 10.0
-_IDLE_S = 30.0
 
 _LARGE_BYTES = 2 << 20
 """From this size on an answer is decoded in a thread: in the loop it would take more than 20 ms."""
@@ -44,7 +40,7 @@ class RemoteEmbedder:
         self._form = Form(base64=True, dimensions=endpoint.dimensions)
         self._is_untried = True
         self._estimate = TokenEstimate()
-        self._client = _client(endpoint)
+        self._transfers = _transfers(endpoint)
 
     def __repr__(self) -> str:
         return f"RemoteEmbedder({self._endpoint.model_name})"
@@ -67,7 +63,7 @@ class RemoteEmbedder:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._transfers.close()
 
     def tokens_of(self, text: str) -> int:
         """How many tokens the endpoint will count for the text, by what it counted so far."""
@@ -75,28 +71,23 @@ class RemoteEmbedder:
 
     async def _ask(self, texts: Sequence[str], form: Form) -> Answer:
         try:
-            async with asyncio.timeout(self._endpoint.timeout.total_seconds()):
-                return await self._exchange(texts, form)
-        except httpx2.InvalidURL as error:
-            message = f"{self._host} was not asked: {safe(str(error))}"
-            return Denied(message=message, hint=f"check base_url in [embedders.{self._endpoint.name}]")
-        except (httpx2.HTTPError, OSError) as error:
-            return of_error(error, endpoint=self._endpoint, key=self._key)
+            return await self._exchange(texts, form)
+        except NotReceivedError as failure:
+            if is_no_url(failure):
+                message = f"{self._host} was not asked: {safe(failure.words)}"
+                return Denied(message=message, hint=f"check base_url in [embedders.{self._endpoint.name}]")
+            return of_failure(failure, endpoint=self._endpoint, key=self._key)
 
     async def _exchange(self, texts: Sequence[str], form: Form) -> Answer:
         body = request(self._endpoint.model, texts, form)
         most = most_bytes(len(texts), self._dimensions)
-        url = f"{self._endpoint.base_url}/embeddings"
-        async with self._client.stream("POST", url, content=body, headers=self._headers()) as response:
-            answer = await _read(response, most)
-        if answer is None:
+        answer = await self._transfers.post(body, self._headers(), most_bytes=most)
+        if answer.body is None:
             return Malformed(message=f"{self._host} answered more than {most:,} bytes")
         now = datetime.now(UTC)
-        if response.status_code == 200:
-            return await self._decoded(answer, len(texts), headroom(response.headers, now))
-        return of_status(
-            response.status_code, response.headers, answer, endpoint=self._endpoint, key=self._key, now=now
-        )
+        if answer.status == 200:
+            return await self._decoded(answer.body, len(texts), headroom(answer.headers, now))
+        return of_status(answer.status, answer.headers, answer.body, endpoint=self._endpoint, key=self._key, now=now)
 
     async def _decoded(self, body: bytes, count: int, room: Headroom) -> Vectors | Malformed | Deferred:
         decode = partial(decoded, body, count=count, dimensions=self._dimensions, who=self._host)
@@ -121,9 +112,9 @@ class RemoteEmbedder:
         if tokens is not None:
             self._estimate = self._estimate.learnt(sum(map(guess, texts)), tokens)
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": f"gbrain/{__version__}"}
-        return headers if self._key is None else {**headers, "Authorization": f"Bearer {self._key}"}
+    def _headers(self) -> list[str]:
+        headers = ["Content-Type: application/json", f"User-Agent: gbrain/{__version__}"]
+        return headers if self._key is None else [*headers, f"Authorization: Bearer {self._key}"]
 
 
 async def probe(embedder: RemoteEmbedder) -> int | Answer:
@@ -132,28 +123,12 @@ async def probe(embedder: RemoteEmbedder) -> int | Answer:
     return int(answer.rows.shape[1]) if isinstance(answer, Vectors) else answer
 
 
-def _client(endpoint: Endpoint) -> httpx2.AsyncClient:
-    seconds, most = endpoint.timeout.total_seconds(), endpoint.concurrency
+def _transfers(endpoint: Endpoint) -> Transfers:
+    url, seconds = f"{endpoint.base_url}/embeddings", endpoint.timeout.total_seconds()
     try:
-        return httpx2.AsyncClient(
-            timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_S)),
-            limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=_IDLE_S),
-            follow_redirects=False,
-            trust_env=True,
-        )
-    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        return Transfers(url, most=endpoint.concurrency, timeout_s=seconds)
+    except ValueError as error:
         raise CouldNotRun(
             f"the proxy that the environment names cannot be used: {safe(str(error))}",
             hint="mend HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or unset it",
         ) from None
-
-
-async def _read(response: httpx2.Response, most: int) -> bytes | None:
-    """The body; None where it is longer than it can be."""
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > most:
-            return None
-    return b"".join(parts)

@@ -1,0 +1,236 @@
+"""HTTP requests by libcurl, on the event loop: many under way, each with an end of its own, and no thread to wait for.
+
+libcurl says which sockets it waits for and until when, and the loop watches them for it: that is its `multi_socket`
+interface (https://curl.se/libcurl/c/libcurl-multi.html).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import certifi
+import pycurl
+
+_CONNECT_S = 10.0
+_IDLE_S = 30
+_BUFFER_BYTES = 512 << 10
+"""What libcurl reads and sends at once: answers are megabytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """An answer. Names of headers are in lower case. `body` is None where it was longer than it may be."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+class NotReceivedError(Exception):
+    """No answer came.
+
+    `code` is libcurl's and `words` are its own; `errno` is the system's, 0 where it has no part in it. `was_sent`:
+    whether any of the body was on its way. `by_proxy`: whether it went by a proxy.
+    """
+
+    def __init__(self, code: int, words: str, *, errno: int, was_sent: bool, by_proxy: bool) -> None:
+        super().__init__(words)
+        self.code, self.words, self.errno = code, words, errno
+        self.was_sent, self.by_proxy = was_sent, by_proxy
+
+
+@dataclass(slots=True, kw_only=True)
+class _Arriving:
+    """What has come of an answer so far."""
+
+    most_bytes: int
+    parts: list[bytes] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+
+    def part(self, data: bytes) -> int:
+        """Take a part of the body; any other number than that of its bytes ends the transfer."""
+        self.size += len(data)
+        if self.size > self.most_bytes:
+            return 0
+        self.parts.append(data)
+        return len(data)
+
+    def line(self, line: bytes) -> None:
+        """Take a line of the head; each status line begins it anew."""
+        name, colon, value = line.decode("latin-1").partition(":")
+        if line.startswith(b"HTTP/"):
+            self.headers.clear()
+        elif colon:
+            self.headers[name.strip().lower()] = value.strip()
+
+
+class Transfers:
+    """Sends requests to one URL over connections that are kept, `most` at once; raises ValueError for a wrong proxy."""
+
+    def __init__(self, url: str, *, most: int, timeout_s: float, environ: Mapping[str, str] = os.environ) -> None:
+        self._url, self._most, self._timeout_s = url, most, timeout_s
+        self._proxy = proxy_of(url, environ)
+        self._trusted = _trusted(environ) if url.startswith("https:") else None
+        self._idle: deque[pycurl.Curl] = deque()
+        self._waiting: dict[pycurl.Curl, asyncio.Future[tuple[int, str] | None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._multi: pycurl.CurlMulti | None = None
+
+    async def post(self, body: bytes, headers: Sequence[str], *, most_bytes: int) -> Received:
+        """Send a body and give the answer; raises NotReceivedError where none comes in time.
+
+        Cancelled, it ends at once, and its connection with it.
+        """
+        handle = self._idle.popleft() if self._idle else self._handle()
+        arriving = _Arriving(most_bytes=most_bytes)
+        handle.setopt(pycurl.POSTFIELDS, body)
+        handle.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
+        handle.setopt(pycurl.WRITEFUNCTION, arriving.part)
+        handle.setopt(pycurl.HEADERFUNCTION, arriving.line)
+        failure = await self._performed(handle)
+        is_too_long = arriving.size > most_bytes
+        if failure is not None and not is_too_long:
+            raise self._not_received(handle, *failure)
+        self._idle.append(handle)
+        whole = None if is_too_long else b"".join(arriving.parts)
+        return Received(status=handle.getinfo(pycurl.RESPONSE_CODE), headers=arriving.headers, body=whole)
+
+    async def close(self) -> None:
+        """Close the connections. Nothing may be under way."""
+        if self._multi is not None:
+            self._multi.close()
+            self._multi = None
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _performed(self, handle: pycurl.Curl) -> tuple[int, str] | None:
+        """Let libcurl do it; None where an answer came, else its code and words."""
+        multi = self._multi = self._multi or self._opened()
+        future: asyncio.Future[tuple[int, str] | None] = asyncio.get_running_loop().create_future()
+        self._waiting[handle] = future
+        multi.add_handle(handle)
+        try:
+            return await future
+        finally:
+            if self._waiting.pop(handle, None) is not None:
+                multi.remove_handle(handle)
+
+    def _opened(self) -> pycurl.CurlMulti:
+        multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_SOCKETFUNCTION, _watcher(asyncio.get_running_loop(), self._act))
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
+        multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self._most)
+        multi.setopt(pycurl.M_MAXCONNECTS, self._most)
+        return multi
+
+    def _handle(self) -> pycurl.Curl:
+        handle = pycurl.Curl()
+        for option, value in _OPTIONS.items():
+            handle.setopt(option, value)
+        handle.setopt(pycurl.URL, self._url)
+        handle.setopt(pycurl.PROXY, self._proxy)
+        handle.setopt(pycurl.TIMEOUT_MS, round(self._timeout_s * 1000))
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, round(min(self._timeout_s, _CONNECT_S) * 1000))
+        if self._trusted is not None:
+            handle.setopt(pycurl.CAPATH if Path(self._trusted).is_dir() else pycurl.CAINFO, self._trusted)
+        return handle
+
+    def _wake_in(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if milliseconds >= 0:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, descriptor: int, events: int) -> None:
+        """Let libcurl go on, and tell those whose transfers are over."""
+        if self._multi is None:
+            return
+        self._multi.socket_action(descriptor, events)
+        more = 1
+        while more:
+            more, done, failed = self._multi.info_read()
+            for handle in done:
+                self._ended(handle, None)
+            for handle, code, words in failed:
+                self._ended(handle, (code, words))
+
+    def _ended(self, handle: pycurl.Curl, failure: tuple[int, str] | None) -> None:
+        future = self._waiting.pop(handle)
+        if self._multi is not None:
+            self._multi.remove_handle(handle)
+        if not future.done():
+            future.set_result(failure)
+
+    def _not_received(self, handle: pycurl.Curl, code: int, words: str) -> NotReceivedError:
+        failure = NotReceivedError(
+            code,
+            words,
+            errno=handle.getinfo(pycurl.OS_ERRNO),
+            was_sent=handle.getinfo(pycurl.SIZE_UPLOAD_T) > 0,
+            by_proxy=bool(handle.getinfo(pycurl.USED_PROXY)),
+        )
+        handle.close()
+        return failure
+
+
+_OPTIONS = {
+    pycurl.POST: 1,
+    pycurl.NOSIGNAL: 1,
+    pycurl.BUFFERSIZE: _BUFFER_BYTES,
+    pycurl.UPLOAD_BUFFERSIZE: _BUFFER_BYTES,
+    pycurl.MAXAGE_CONN: _IDLE_S,
+    pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+    pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+    pycurl.ACCEPT_ENCODING: "",
+}
+
+_PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+
+def proxy_of(url: str, environ: Mapping[str, str]) -> str:
+    """The proxy that the environment names for this URL, empty for none; raises ValueError for what can be none.
+
+    Hosts that `NO_PROXY` names are left out by libcurl itself.
+    """
+    scheme = url.partition(":")[0]
+    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
+    named = next((value for name in names if (value := environ.get(name, "").strip())), "")
+    kind, has_kind, _ = named.partition("://")
+    if has_kind and kind.lower() not in _PROXIES:
+        raise ValueError(f"{kind}:// is no kind of proxy that can be used")
+    return named
+
+
+def _trusted(environ: Mapping[str, str]) -> str:
+    """Where the certificates are that are trusted: as the environment says, the system's, or those that came along."""
+    system = ssl.get_default_verify_paths()
+    folder = system.capath if system.capath and any(Path(system.capath).iterdir()) else None
+    places = [environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR"), system.cafile, folder]
+    return next((place for place in places if place), certifi.where())
+
+
+def _watcher(
+    loop: asyncio.AbstractEventLoop, act: Callable[[int, int], None]
+) -> Callable[[int, int, pycurl.CurlMulti, object], None]:
+    """What libcurl tells of the sockets that it waits for."""
+
+    def watch(what: int, descriptor: int, multi: pycurl.CurlMulti, data: object) -> None:
+        loop.remove_reader(descriptor)
+        loop.remove_writer(descriptor)
+        if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
+            loop.add_reader(descriptor, act, descriptor, pycurl.CSELECT_IN)
+        if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
+            loop.add_writer(descriptor, act, descriptor, pycurl.CSELECT_OUT)
+
+    return watch
