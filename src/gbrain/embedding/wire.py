@@ -20,6 +20,9 @@ _BYTES_A_NUMBER = 32
 
 _BYTES_BESIDE = 1 << 20
 
+_SHORTEST, _LONGEST = 1e-30, 1e30
+"""Between them, a vector may be scaled in float32."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
@@ -120,12 +123,17 @@ def _packed(embedding: Any) -> bytes:
 
 
 def _normalised(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """In double precision: squares of float32 may be neither too large nor too small for it. Zeros stay zeros."""
-    wide = rows.astype(np.float64)
-    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    """Scaled to length one; zeros stay zeros.
+
+    Squares are added up in double precision, where those of float32 are neither too large nor too small; lengths that
+    are, are divided by in it too.
+    """
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     lengths[lengths == 0] = 1
-    wide /= lengths[:, None]
-    return wide.astype(np.float32)
+    if lengths.min() > _SHORTEST and lengths.max() < _LONGEST:
+        lengths = lengths.astype(np.float32)
+    scaled: NDArray[np.float32] = (rows / lengths[:, None]).astype(np.float32, copy=False)
+    return scaled
 
 
 def _tokens(usage: Any) -> int | None:

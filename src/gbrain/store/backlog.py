@@ -10,7 +10,7 @@ from typing import Any
 from gbrain.domain.embedding import Claimed, Standing
 from gbrain.domain.lease import Holder
 from gbrain.domain.passages import passage_of
-from gbrain.store import vectors
+from gbrain.store import arrays, vectors
 from gbrain.store.brief import brief
 from gbrain.store.connection import Connection
 from gbrain.store.statements import of_model, statements
@@ -112,7 +112,10 @@ async def read(conn: Connection, model_id: int, worker: int, passages: Sequence[
     it is anybody's.
     """
     statement = of_model(SQL["passages"], model_id)
-    rows = await (await conn.execute(statement, {"passages": list(passages)}, binary=True)).fetchall()
+    async with conn.cursor(binary=True) as cursor:
+        arrays.sends_hashes(cursor.adapters)
+        await cursor.execute(statement, {"passages": arrays.hashes(passages)})
+        rows = await cursor.fetchall()
     said = {
         passage: passage_of(title, headings, text)
         for passage, has_vector, title, headings, text in rows

@@ -1,22 +1,14 @@
-"""Vectors on their way into a model's table: sent in binary, stored with the rows of the backlog that they settle.
-
-The binary form of a `halfvec` is that of pgvector's `halfvec_send`: its number of dimensions and a zero as 16-bit
-integers, then as many IEEE 754 half-precision floats, all in network order. That of an array is that of `array_send`.
-"""
+"""Vectors on their way into a model's table, stored with the rows of the backlog that they settle."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from psycopg import errors
-from psycopg.adapt import Buffer, Dumper
-from psycopg.pq import Format
 
 from gbrain.domain.embedding import Stored
+from gbrain.store import arrays
 from gbrain.store.brief import brief
 from gbrain.store.connection import Connection
 from gbrain.store.statements import of_model, statements
@@ -29,49 +21,7 @@ if TYPE_CHECKING:
 
 SQL = statements("vectors")
 
-_ARRAY = struct.Struct("!iiIii")
-_VECTOR = struct.Struct("!iHH")
-_LENGTH = struct.Struct("!i")
 _TRIES = 3
-_NULL = _LENGTH.pack(-1)
-_BYTEA, _BYTEAS = 17, 1001
-"""The oids of `bytea` and of arrays of it, which are the same everywhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hashes:
-    """Hashes as an array of `bytea` is sent."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Vectors:
-    """Vectors as an array of `halfvec` is sent."""
-
-    data: bytes
-
-
-class _HashesDumper(Dumper):
-    """Sends what is encoded already."""
-
-    format, oid = Format.BINARY, _BYTEAS
-
-    def dump(self, obj: _Hashes) -> Buffer:
-        return obj.data
-
-
-@cache
-def _vectors_dumper(array_oid: int) -> type[Dumper]:
-    """The same for vectors, whose type has another oid in each database."""
-
-    class VectorsDumper(Dumper):
-        format, oid = Format.BINARY, array_oid
-
-        def dump(self, obj: _Vectors) -> Buffer:
-            return obj.data
-
-    return VectorsDumper
 
 
 async def store(conn: Connection, model_id: int, passages: Sequence[bytes], rows: NDArray[np.float32]) -> Stored:
@@ -82,17 +32,17 @@ async def store(conn: Connection, model_id: int, passages: Sequence[bytes], rows
     """
     halfvec, halfvecs = await _types(conn)
     async with brief(conn), conn.cursor(binary=True) as cursor:
-        cursor.adapters.register_dumper(_Hashes, _HashesDumper)
-        cursor.adapters.register_dumper(_Vectors, _vectors_dumper(halfvecs))
-        sent = _encoded(passages)
+        arrays.sends_hashes(cursor.adapters)
+        arrays.sends_vectors(cursor.adapters, halfvecs)
+        sent = arrays.hashes(passages)
         await cursor.execute(SQL["take"], {"model": model_id, "passages": sent})
         taken = {row[0] for row in await cursor.fetchall()}
         if len(taken) < len(passages):
             chosen = [number for number, passage in enumerate(passages) if passage in taken]
-            sent, rows = _encoded([passages[number] for number in chosen]), rows[chosen]
+            sent, rows = arrays.hashes([passages[number] for number in chosen]), rows[chosen]
         if not taken:
             return Stored(passages=0, places={})
-        values = {"model": model_id, "passages": sent, "vectors": _Vectors(encoded(rows, halfvec))}
+        values = {"model": model_id, "passages": sent, "vectors": arrays.vectors(rows, halfvec)}
         await cursor.execute(of_model(SQL["store"], model_id), values)
         found: dict[str | None, int] = dict(await cursor.fetchall())
     count, nowhere = found.pop(None), found.pop("")
@@ -139,21 +89,6 @@ async def sweep(conn: Connection, model_ids: Sequence[int], *, keep: timedelta, 
                 await conn.execute(of_model(SQL["drop_vectors"], model_id), {"passages": [row[0] for row in gone]})
             await conn.execute(SQL["fasten"], found)
     return len(rows)
-
-
-def encoded(rows: NDArray[np.float32], element: int) -> bytes:
-    """The rows as a one-dimensional array of the type with this oid; a row of zeros is NULL."""
-    count, dimensions = rows.shape
-    some = [bool(row.any()) for row in rows]
-    head = _VECTOR.pack(4 + 2 * dimensions, dimensions, 0)
-    halves = rows.astype(">f2")
-    parts = [head + row.tobytes() if has_some else _NULL for row, has_some in zip(halves, some, strict=True)]
-    return _ARRAY.pack(1, int(not all(some)), element, count, 1) + b"".join(parts)
-
-
-def _encoded(hashes: Sequence[bytes]) -> _Hashes:
-    parts = [_LENGTH.pack(len(one)) + one for one in hashes]
-    return _Hashes(_ARRAY.pack(1, 0, _BYTEA, len(hashes), 1) + b"".join(parts))
 
 
 _known: dict[str, tuple[int, int]] = {}
