@@ -28,8 +28,9 @@ from gbrain.machine.process import this_process
 from gbrain.postgres.pool import Pool, open_pool
 from gbrain.services import models, transfer_vectors
 from gbrain.services.claims import Claims
-from gbrain.services.filling import Filler, Packing
+from gbrain.services.filling import Filler
 from gbrain.services.progress import Board
+from gbrain.services.requests import Packing
 from gbrain.services.throttling import Unthrottled
 from gbrain.services.writing import retried
 from gbrain.store import leases, runs, sources, vectors

@@ -18,8 +18,9 @@ from gbrain.machine.process import this_process
 from gbrain.postgres.pool import open_pool
 from gbrain.services import models
 from gbrain.services.claims import Claims
-from gbrain.services.filling import Filler, Packing
+from gbrain.services.filling import Filler
 from gbrain.services.progress import Board
+from gbrain.services.requests import Packing
 from gbrain.services.throttling import ProviderThrottle
 from support import virtual
 

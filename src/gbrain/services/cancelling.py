@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 _AGAIN_AFTER_S = 1.0
 
 
-async def ended(*tasks: asyncio.Task[None]) -> list[BaseException | None]:
+async def ended(*tasks: asyncio.Task[Any]) -> list[BaseException | None]:
     """Cancel the tasks and wait until they have ended; what each raised.
 
     A task may miss a cancellation: before Python 3.12 `asyncio.wait_for`, on which waiting for a connection stands,

@@ -1,4 +1,4 @@
-"""Filling a model's backlog: passages are claimed, packed into requests, sent as the throttle allows, and stored.
+"""Filling a model's backlog: its passages are sent as the throttle allows, and their vectors stored.
 
 The backlog is the truth: what is done leaves it in the transaction that stores the vector, and the fill is over when
 nothing is in it. Whatever ends it earlier is said.
@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from gbrain.domain.embedding import Cause, Filled, Shortfall
 from gbrain.domain.events import Filling
-from gbrain.domain.packing import fitting
 from gbrain.domain.steps import Phase
 from gbrain.embedding.answers import Embedder
 from gbrain.services.cancelling import ended, is_cancelled
 from gbrain.services.claims import Claims
 from gbrain.services.progress import RunProgress
+from gbrain.services.requests import Packing, Requests
 from gbrain.services.sending import PATIENCE_S, Request, Sender
 from gbrain.services.throttling import Permit, Throttle
 from gbrain.store.backlog import WorkerProgress
@@ -35,17 +32,6 @@ LONGEST_WAIT = timedelta(minutes=10)
 
 _COUNTS_APART_S = 2.0
 """How often it is counted anew how much there is to do."""
-
-_CLAIM_REQUESTS = 4
-"""How many requests' worth is claimed at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packing:
-    """What fits into one request; `max_tokens` is None where only the number counts."""
-
-    max_items: int
-    max_tokens: int | None = None
 
 
 class Filler:
@@ -73,15 +59,13 @@ class Filler:
         name: str = "",
     ) -> None:
         self.filled = Filled()
-        self._pool, self._claims, self._packing, self._progress = pool, claims, packing, progress
-        self._embedder, self._throttle = embedder, throttle
+        self._claims, self._throttle, self._progress = claims, throttle, progress
         self._goes_on, self._waits_for_others = goes_on, waits_for_others
         self._moved = asyncio.Event()
         self._sender = Sender(
             pool, claims, embedder, throttle, self.filled, self._later, stores=stores, patience_s=patience_s
         )
-        self._deferred: list[tuple[float, int, Request]] = []
-        self._numbers = itertools.count()
+        self._requests = Requests(claims, embedder, throttle, packing, self._count)
         self._under_way: set[asyncio.Task[None]] = set()
         self._waits: timedelta | None = None
         self._counted_at = float("-inf")
@@ -107,6 +91,7 @@ class Filler:
                 is_over = self._sender.trouble is None
             finally:
                 await ended(*self._under_way)
+                await self._requests.close()
                 if is_over:
                     self._progress.finish()
                 else:
@@ -135,10 +120,12 @@ class Filler:
             self._sender.raise_defect()
             if len(self._under_way) >= self._throttle.limit:
                 await self._change(_LOOKS_APART_S)
-            elif (request := self._due() or await self._packed()) is not None:
+            elif (request := await self._requests.next()) is not None:
                 await self._send(request)
-            elif self._under_way or self._deferred:
-                await self._change(self._until_due())
+            elif (due_in_s := self._requests.due_in_s) is not None:
+                await self._change(min(_LOOKS_APART_S, due_in_s))
+            elif self._under_way:
+                await self._change(_LOOKS_APART_S)
             elif await self._sender.settle():
                 continue
             elif not await self._more_to_come():
@@ -155,44 +142,16 @@ class Filler:
             return
         if found > LONGEST_WAIT:
             self._sender.trouble = _SPENT if self._throttle.is_spent else _too_long(found)
-            self._put_back(request)
+            self._requests.put_back(request)
             return
         self._waits = found
-        self._put_back(request)
+        self._requests.put_back(request)
         await self._change(min(found.total_seconds(), _LOOKS_APART_S))
-
-    def _put_back(self, request: Request) -> None:
-        if request.attempt or request.is_part:
-            self._later(request, timedelta())
-        else:
-            self._claims.waiting.extendleft(reversed(request.claimed))
-
-    def _due(self) -> Request | None:
-        """A request that was put off, and whose time has come."""
-        if self._deferred and self._deferred[0][0] <= asyncio.get_running_loop().time():
-            return heapq.heappop(self._deferred)[2]
-        return None
-
-    async def _packed(self) -> Request | None:
-        """The next request from what is claimed; None where nothing is free."""
-        waiting = self._claims.waiting
-        if len(waiting) < self._packing.max_items and await self._claims.more(
-            self._packing.max_items * _CLAIM_REQUESTS
-        ):
-            await self._count()
-        if not waiting:
-            return None
-        sizes = [self._embedder.tokens_of(one.text) for one in itertools.islice(waiting, self._packing.max_items)]
-        most = await self._throttle.most_tokens() or None
-        bounds = [bound for bound in (self._packing.max_tokens, most) if bound is not None]
-        count = fitting(sizes, max_items=self._packing.max_items, max_tokens=min(bounds, default=sum(sizes)))
-        claimed = [waiting.popleft() for _ in range(count)]
-        return Request(claimed=claimed, tokens=sum(sizes[:count]))
 
     async def _more_to_come(self) -> bool:
         """Nothing is free behind the position, and nothing under way: whether to go on."""
         if await self._claims.look_from_the_beginning():
-            if await self._claims.more(self._packing.max_items * _CLAIM_REQUESTS):
+            if await self._requests.claim():
                 return True
             if not self._waits_for_others and not self._goes_on():
                 return False
@@ -216,13 +175,7 @@ class Filler:
     def _later(self, request: Request, wait: timedelta) -> None:
         if wait > LONGEST_WAIT:
             self._sender.trouble = self._sender.trouble or _too_long(wait)
-        due = asyncio.get_running_loop().time() + wait.total_seconds()
-        heapq.heappush(self._deferred, (due, next(self._numbers), request))
-
-    def _until_due(self) -> float:
-        if not self._deferred:
-            return _LOOKS_APART_S
-        return min(_LOOKS_APART_S, max(0.0, self._deferred[0][0] - asyncio.get_running_loop().time()))
+        self._requests.later(request, wait)
 
     async def _change(self, seconds: float) -> None:
         """Until something moves, and no longer than so long."""

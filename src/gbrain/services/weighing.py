@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.models import Model
 from gbrain.domain.spending import cost_of
-from gbrain.services.filling import Packing
+from gbrain.services.requests import Packing
 from gbrain.store import backlog
 from gbrain.store.backlog import Texts
 from gbrain.store.connection import Connection
