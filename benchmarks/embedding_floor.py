@@ -17,8 +17,8 @@ import pybase64
 
 from benchmarks.home import Home
 from gbrain.app.brain import open_brain
-from gbrain.app.embedders import endpoint_spec
 from gbrain.app.settings import read_settings
+from gbrain.app.specs import endpoint_spec
 from gbrain.services import models
 from support.endpoint import EndpointServer
 from support.servers import Server

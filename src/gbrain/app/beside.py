@@ -11,20 +11,24 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gbrain import logs
 from gbrain.app.brain import Brain
-from gbrain.app.filling import Terms, fill, finish, model_in_use
+from gbrain.app.finishing import finish
+from gbrain.app.in_use import model_in_use
 from gbrain.domain.embedding import Cause, Shortfall, refused
 from gbrain.domain.models import LOCAL, NONE, Model
 from gbrain.domain.outcome import Result
 from gbrain.errors import CouldNotRun, EmbedderUnusable, GbrainError, UsageError
 from gbrain.services import models
 from gbrain.services.cancelling import ended
-from gbrain.services.filling import Filler
 from gbrain.services.progress import Board
 from gbrain.store import backlog, faults
 from gbrain.store.status import pending_places
+
+if TYPE_CHECKING:
+    from gbrain.services.filling import Filler
 
 _SENDING = 0.8
 """In this part of its budget a sync sends to a provider; in the rest it waits for what is under way, and paid for.
@@ -197,20 +201,39 @@ class Beside:
         for model in found.each:
             if self._stopped is not None:
                 break
-            terms = Terms(goes_on=lambda: self._more_comes, waits_for_others=False, stores=1, patience_s=_PATIENCE_S)
-            self._is_filling, self._is_local = True, model.embedder == LOCAL
-            try:
-                filled = await fill(self._brain, model, self._board, terms, made=self._made)
-            except EmbedderUnusable as error:
-                self._shortfall = self._shortfall or _no_embedder(error)
+            if await self._any_lacks(model) and not await self._fill(model):
                 continue
-            finally:
-                self._is_filling = False
-                self._note()
-            self._shortfall = self._shortfall or filled.shortfall
-            in_use = [one.id for one in (await self._brain.ask(models.in_use)).each]
-            if filled.shortfall is None and not filled.refused and model.id in in_use:
+            if model.id in [one.id for one in (await self._brain.ask(models.in_use)).each]:
                 await finish(self._brain, model, self._board)
+
+    async def _any_lacks(self, model: Model) -> bool:
+        """Whether something lacks the model's vector, waited for as long as more may come: most syncs bring nothing."""
+        await self._brain.ask(lambda conn: backlog.forget_needless_refusals(conn, model.id))
+        while not await self._brain.ask(lambda conn: backlog.any_left(conn, model.id)):
+            if not self._more_comes or self._stopped is not None:
+                return False
+            self._woken.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOKS_APART_S):
+                    await self._woken.wait()
+        return True
+
+    async def _fill(self, model: Model) -> bool:
+        """Fill it; whether nothing kept that from its end."""
+        from gbrain.app.filling import Terms, fill
+
+        terms = Terms(goes_on=lambda: self._more_comes, waits_for_others=False, stores=1, patience_s=_PATIENCE_S)
+        self._is_filling, self._is_local = True, model.embedder == LOCAL
+        try:
+            filled = await fill(self._brain, model, self._board, terms, made=self._made)
+            self._shortfall = self._shortfall or filled.shortfall
+            return filled.shortfall is None and not filled.refused
+        except EmbedderUnusable as error:
+            self._shortfall = self._shortfall or _no_embedder(error)
+            return False
+        finally:
+            self._is_filling = False
+            self._note()
 
     def _made(self, filler: Filler) -> None:
         self._filler = filler

@@ -9,7 +9,8 @@ from pathlib import Path
 from gbrain.app.brain import Brain
 from gbrain.app.embedders import embedder_named
 from gbrain.app.filled_up import Embedded, Wanted, fill_up, untouched
-from gbrain.app.filling import model_in_use, taking_long
+from gbrain.app.finishing import taking_long
+from gbrain.app.in_use import model_in_use
 from gbrain.app.settings import Settings
 from gbrain.app.wiring import chosen
 from gbrain.domain.embedding import Cause, Shortfall

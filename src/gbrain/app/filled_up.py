@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gbrain.app.brain import Brain
-from gbrain.app.filling import Terms, fill, finish
+from gbrain.app.filling import Terms, fill
+from gbrain.app.finishing import finish
 from gbrain.domain.embedding import Cause, Filled, Shortfall, Standing, refused
 from gbrain.domain.models import Model, ModelState
 from gbrain.domain.spending import cost_of
@@ -66,6 +67,7 @@ async def fill_up(brain: Brain, model: Model, board: Board, wanted: Wanted) -> E
     started = time.monotonic()
     if wanted.retry_failed:
         await brain.ask(lambda conn: backlog.retry(conn, model.id, wanted.source))
+    await brain.ask(lambda conn: backlog.forget_needless_refusals(conn, model.id))
     rounds = _Rounds(brain, model, board, wanted, await _standing(brain, model, wanted.source))
     await rounds.run()
     return await _as_it_is(brain, model, rounds, timedelta(seconds=time.monotonic() - started))

@@ -90,7 +90,7 @@ def _export_vectors(context: typer.Context, file: Path) -> Written:
 
 
 async def _bring_in(brain: Brain, carried: Export, *, is_shown: bool) -> tuple[Imported, list[Brought] | None]:
-    from gbrain.app.embedders import local_spec
+    from gbrain.app.specs import local_spec
     from gbrain.services import transfer, transfer_vectors
 
     done = await brain.ask(lambda conn: transfer.bring_in(conn, carried.document))
