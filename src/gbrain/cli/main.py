@@ -17,6 +17,7 @@ import typer
 from gbrain import __version__, logs, standard_error
 from gbrain.cli import brain, embed, models, show, sources, sync, transfer
 from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
+from gbrain.cli.narrowing import narrowed
 from gbrain.cli.state import Globals, Terminated
 from gbrain.errors import GbrainError, UsageError
 
@@ -65,6 +66,8 @@ def _main(
 
 
 _INTERRUPTED = 130
+_COMPLETION = "_GBRAIN_COMPLETE"
+"""Set by a shell that completes a command line."""
 
 
 def run(arguments: list[str]) -> int:
@@ -82,7 +85,8 @@ def _run(arguments: list[str]) -> int:
     logs.tell_as_events(_wants_events(words))
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        code = app(args=arguments, prog_name="gbrain", standalone_mode=False)
+        called = app if _COMPLETION in os.environ else narrowed(app, arguments)
+        code = called(args=arguments, prog_name="gbrain", standalone_mode=False)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt  # typer has made an exit code of it
         return code if isinstance(code, int) else 0
