@@ -12,23 +12,30 @@ import numpy as np
 import pytest
 
 from gbrain.domain.embedding import Cause, Filled, Standing
+from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.models import Model, Spec
 from gbrain.embedding.answers import Answer, Malformed, PushedBack, Refused, Vectors
 from gbrain.machine.process import this_process
 from gbrain.postgres.pool import Pool, open_pool
 from gbrain.services import models
 from gbrain.services.claims import Claims
-from gbrain.services.filling import Filler, Packing
+from gbrain.services.filling import Filler
 from gbrain.services.indexing import ensure_index
 from gbrain.services.progress import Board
-from gbrain.services.throttling import Permit, Unthrottled
+from gbrain.services.requests import Packing
+from gbrain.services.throttling import Permit, ProviderThrottle, Unthrottled
 from gbrain.store import backlog
 from gbrain.store import models as registry
+from support.databases import ask
 from support.minutes import lay_out
 from support.servers import Server
 
 _DIMENSIONS = 4
 _ENDS_WITHIN_S = 30
+_END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "WHERE datname = %s AND application_name = 'gbrain' AND pid <> pg_backend_pid()"
+)
 
 
 @dataclass
@@ -133,6 +140,40 @@ async def test_what_is_under_way_when_a_fill_ends_is_stored(server: Server, new_
         assert filled.shortfall is not None
         assert filled.shortfall.cause is Cause.BUSY
         assert (filled.passages, left.free) == (48, 16)
+
+
+async def test_a_database_that_breaks_every_connection_off_while_answers_come_loses_none_of_them(
+    server: Server, new_database: Callable[[], str]
+) -> None:
+    database = new_database()
+    async with _waiting(server, database, 64) as (pool, model):
+
+        class _Breaking(_Provider):
+            async def embed(self, texts: Sequence[str]) -> Answer:
+                self.sent.append([*texts])
+                if len(self.sent) == 4:
+                    ask(server.url("postgres"), _END_SESSIONS, database)
+                return _vectors(texts)
+
+        provider = _Breaking(_vectors)
+        filled, left = await _filled(pool, model, provider)
+        assert (filled.passages, filled.shortfall, left.left) == (64, None, 0)
+        assert len(provider.sent) == 4
+
+
+@pytest.mark.parametrize(("is_charged", "left"), [(False, 0), (True, 1)])
+async def test_a_request_that_may_have_been_charged_stays_in_the_budget_and_another_does_not(
+    server: Server, new_database: Callable[[], str], is_charged: bool, left: int
+) -> None:
+    async with open_pool(server.url(new_database()), size=2, gone_after_s=20) as pool:
+        played = Endpoint(name="p", base_url="http://127.0.0.1/v1", model="m", requests_per_day=9)
+        throttle = ProviderThrottle(pool, played, b"provider")
+        permit = await throttle.ask(100)
+        assert isinstance(permit, Permit)
+        await throttle.failed(permit, None, 0, is_charged=is_charged)
+        async with pool.connection() as conn:
+            rows = await (await conn.execute("SELECT requests, tokens FROM gbrain.spending")).fetchall()
+        assert rows == [(left, 100 * left)]
 
 
 async def test_an_index_that_several_build_at_once_is_built_by_one_and_found_by_all(

@@ -40,9 +40,17 @@ class Server:
 
 @contextmanager
 def postgres(
-    major: int, *, owner: str = "gbrain", password: str | None = None, durable: bool = True
+    major: int,
+    *,
+    owner: str = "gbrain",
+    password: str | None = None,
+    durable: bool = True,
+    shared_memory: str | None = None,
 ) -> Iterator[Server]:
-    """A new cluster of this major, gone with the block. With a password everybody needs one."""
+    """A new cluster of this major, gone with the block. With a password everybody needs one.
+
+    `shared_memory` is how much of it the server finds in `/dev/shm`, as in a container; root alone can arrange that.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"gbrain-pg{major}-"))
     folder.chmod(0o755)
     account = _account()
@@ -58,12 +66,12 @@ def postgres(
     command += [arg for setting in (*_SETTINGS, *(() if durable else _FORGETFUL)) for arg in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(word) for word in command],
+            [*_with_shared_memory(shared_memory, account), *(str(word) for word in command)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            **account,
+            **({} if shared_memory else account),
         )
     server = Server(major=major, port=port, folder=folder, owner=owner, password=password)
     try:
@@ -134,6 +142,15 @@ def _account() -> dict[str, Any]:
         return {}
     entry = pwd.getpwnam("nobody")
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _with_shared_memory(size: str | None, account: dict[str, Any]) -> list[str]:
+    """What goes before a command that is to find so much shared memory, and to run as this account."""
+    if size is None:
+        return []
+    mount = f"mount -t tmpfs -o size={size},mode=1777 tmpfs /dev/shm"
+    become = f"setpriv --reuid={account['user']} --regid={account['group']} --clear-groups"
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{mount} && exec {become} "$@"', "sh"]
 
 
 def _entry_rule(folder: Path, password: str | None) -> list[str]:
