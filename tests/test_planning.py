@@ -34,6 +34,7 @@ from gbrain.services.source_settings import Told
 from support.driver import pieces_of
 from support.repositories import Repository
 from support.servers import Server
+from support.torture import examples
 from support.trees import File, commit_tree
 
 Tree = Mapping[bytes, File]
@@ -216,7 +217,7 @@ def edited(tree: Tree, edits: Sequence[tuple[bytes, File | bytes | None]]) -> Tr
 
 
 @settings(
-    max_examples=20,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -21,6 +21,9 @@ from support.repositories import Repository
 from support.rows import differences, rows
 from support.servers import Server, pgbouncer
 
+pytestmark = pytest.mark.xdist_group("served")
+"""What is laid out for all of them is laid out once."""
+
 Rows = dict[str, list[tuple]]
 _PAGES = {
     f"docs/{n // 5}/page {n}.md": f"# Page {n}\n\nAbout [{n}](page.md).\n\n" + "word " * 40 * n for n in range(25)

@@ -18,6 +18,9 @@ import gbrain.store
 from gbrain.store.statements import of_model, statements
 from support.servers import Server
 
+pytestmark = pytest.mark.xdist_group("statements")
+"""What is laid out for all of them is laid out once."""
+
 _STORE = Path(gbrain.store.__file__).parent
 _FILES = sorted(file.stem for file in (_STORE / "sql").glob("*.sql"))
 _ALL = [(file, name) for file in _FILES for name in statements(file)]

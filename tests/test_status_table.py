@@ -21,6 +21,7 @@ from gbrain.domain.steps import Phase
 from gbrain.services.coverage import Coverage
 from gbrain.services.status import Assessed
 from support.dashboards import NOW, coverage, dashboard, fill, model, run, source
+from support.torture import examples
 
 CET = timezone(timedelta(hours=1), "CET")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -461,7 +462,7 @@ _sources = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(_sources, max_size=8, unique_by=lambda row: row.status.id), st.integers(40, 250) | st.none())
 def test_at_any_width_nothing_is_wider_no_id_is_cut_and_no_reason_is_missing(
     rows: list[Assessed], width: int | None

@@ -6,10 +6,12 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import subprocess
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from gbrain.postgres.pool import open_pool
 from gbrain.services import models
 from support import measured
 from support.commands import DEADLINE_S, GBRAIN, BrainCommand
-from support.databases import ask
+from support.databases import ask, copy_of
 from support.documents import checked, checked_error
 from support.inside import Inside
 from support.repositories import Repository
@@ -40,17 +42,38 @@ def new_brain(new_database: Callable[[], str], server: Server, tmp_path: Path) -
     return lambda name: BrainCommand(home=tmp_path / name, url=server.url(new_database()), environ=LOCAL)
 
 
-@pytest.fixture
-def paid(new_brain: NEW_BRAIN, repository: Repository) -> BrainCommand:
-    """A brain in which everything has its vector, in one case none to be found."""
-    brain = new_brain("paid")
-    repository.commit(PAGES)
+@dataclass(frozen=True)
+class _Paid:
+    """A brain that nobody uses, and the folder of its source."""
+
+    database: str
+    repository: Path
+
+
+@pytest.fixture(scope="module")
+def model_of_paid(new_database: Callable[[], str], server: Server, tmp_path_factory: pytest.TempPathFactory) -> _Paid:
+    """What each `paid` is a copy of: it is synced once."""
+    folder = tmp_path_factory.mktemp("paid")
+    found = _Paid(new_database(), folder / "repository")
+    repository = Repository.create(found.repository, {"README.md": "# Wiki\n\nWhat there is to know.\n"} | PAGES)
+    brain = BrainCommand(home=folder / "home", url=server.url(found.database), environ=LOCAL)
     brain.add("wiki", repository.folder)
     brain.run("sync", "--all")
     (number,) = ask(brain.url or "", "SELECT id FROM gbrain.models")[0]
     nothing = "SET vector = NULL WHERE passage = (SELECT min(passage) FROM gbrain.chunks) RETURNING 1"
     assert ask(brain.url or "", f"UPDATE gbrain.embedding_{number} {nothing}")
-    return brain
+    return found
+
+
+@pytest.fixture
+def paid(model_of_paid: _Paid, server: Server, repository: Repository, tmp_path: Path) -> BrainCommand:
+    """A brain in which everything has its vector, in one case none to be found; its source is `repository`."""
+    shutil.rmtree(repository.folder)
+    shutil.copytree(model_of_paid.repository, repository.folder)
+    url = server.url(copy_of(server, model_of_paid.database))
+    moved = "UPDATE gbrain.sources SET path = %s RETURNING id"
+    assert ask(url, moved, os.fsencode(repository.folder)) == [("wiki",)]
+    return BrainCommand(home=tmp_path / "paid", url=url, environ=LOCAL)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from gbrain.chunking.derive import UNNAMED, derive
 from gbrain.chunking.packing import LIMIT_BYTES, MAX_BLANK_BYTES
 from gbrain.chunking.tiling import MAX_LEAD_BYTES
 from gbrain.domain.content import Chunk, PageContent, PageKind, Reason, Refused
+from support.torture import examples
 
 BOUND = 2 * (LIMIT_BYTES + MAX_LEAD_BYTES + MAX_BLANK_BYTES)
 
@@ -120,7 +121,7 @@ paragraphs_apart = st.lists(blocks, max_size=12).map("\n\n".join)
 """Without lines that lazily continue a quote, about which the parsers do not agree."""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(documents, st.sampled_from(["", "---\ntitle: T\n---\n", "---\n---\n\n"]), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_generated_pages_keep_every_rule(document: str, head: str, end: str) -> None:
     blob = (head + document).replace("\n", end)
@@ -131,7 +132,7 @@ def test_generated_pages_keep_every_rule(document: str, head: str, end: str) -> 
             check(document.replace("\n", end), path)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(paragraphs_apart)
 def test_no_block_within_the_limit_is_cut_as_another_parser_sees_blocks(document: str) -> None:
     chunks = page(document).chunks
@@ -139,7 +140,7 @@ def test_no_block_within_the_limit_is_cut_as_another_parser_sees_blocks(document
         assert all(block.end - block.start > LIMIT_BYTES for block in inside), inside
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(paragraphs_apart)
 def test_a_heading_begins_a_chunk_or_follows_headings_and_never_ends_one(document: str) -> None:
     body = document.encode()
@@ -165,7 +166,7 @@ def test_a_heading_begins_a_chunk_or_follows_headings_and_never_ends_one(documen
         assert after or follows or end - start > LIMIT_BYTES - 1_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
     st.binary(max_size=12),
@@ -192,7 +193,7 @@ marks = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(marks, max_size=60).map("".join))
 def test_any_marks_end_as_a_page_that_keeps_the_rules(document: str) -> None:
     if not document.startswith("---"):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gbrain.chunking.front_matter import Split, split
 from gbrain.chunking.yaml_values import MAX_ALIASES, MAX_CHARACTERS, MAX_DEPTH, MAX_NODES
 from gbrain.domain.content import Reason, Refused
+from support.torture import examples
 
 NONE = Split(front_matter=None, body_start=0)
 
@@ -261,7 +262,7 @@ tokens = st.sampled_from(
 ) | st.sampled_from(["? ", ": ", "- ", ", ", "--- ", "\n  ", "\n    "])
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     st.lists(tokens, max_size=30).map("".join)
     | st.text(max_size=40)

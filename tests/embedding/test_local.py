@@ -22,6 +22,7 @@ from gbrain.embedding import weights
 from gbrain.embedding.local import LocalEmbedder, _Model
 from gbrain.embedding.tokens import PIECE, Tokens, folded
 from gbrain.errors import CouldNotRun
+from support.torture import examples
 
 REPOSITORY = Path(__file__).parents[2]
 WRITTEN = [
@@ -110,7 +111,7 @@ def test_tokens_of_real_texts_are_those_of_the_models_tokenizer(tokens: Tokens, 
 
 
 @given(texts=texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_tokens_of_any_text_are_those_of_the_models_tokenizer(
     tokens: Tokens, package: WordLlamaInference, texts: list[str]
 ) -> None:
@@ -139,7 +140,7 @@ def test_white_space_is_folded_the_same_in_parts(text: str, at_once: int) -> Non
 
 
 @given(texts=texts, data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_text_has_the_same_bits_in_whatever_batch(loaded: _Model, texts: list[str], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(texts))))
     together = loaded.vectors_of(texts).rows

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gbrain.domain.locations import UrlLocation, UrlRefused, branch_error, endpoint, is_public, parse_url
+from support.torture import examples
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ NAMES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(NAMES)
 def test_branch_names_are_those_git_takes(name):
     checked = subprocess.run(["git", "check-ref-format", f"refs/heads/{name}"], check=False)

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from gbrain.app.brain import open_brain, reach_database
 from gbrain.app.settings import read_settings
 from gbrain.services.registry import add_source
 from gbrain.services.source_settings import Told
+from support.prepared import Forked, can_fork
 
 GBRAIN = str(Path(sys.executable).with_name("gbrain"))
 DEADLINE_S = 120
+_AS_FORKED = {"cwd", "stdin", "stdout", "stderr", "start_new_session"}
+"""What may be said of a process that is forked."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +69,17 @@ class BrainCommand:
 
     def run(self, *arguments: str, cwd: Path | None = None, code: int | None = 0) -> Completed:
         """Run to the end; the exit code must be `code`, unless that is None."""
-        done = subprocess.run(
-            [GBRAIN, *arguments],
-            capture_output=True,
-            env=self.env(),
-            cwd=cwd,
-            timeout=DEADLINE_S,
-            stdin=subprocess.DEVNULL,
+        completed = run(arguments, self.env(), cwd)
+        assert code is None or completed.code == code, (
+            f"exit {completed.code}, not {code}\n{completed.out}\n{completed.err}"
         )
-        out, err = done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "surrogateescape")
-        completed = Completed(code=done.returncode, out=out, err=err)
-        assert code is None or done.returncode == code, f"exit {done.returncode}, not {code}\n{out}\n{err}"
         return completed
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start and return at once; its own session, pipes for output."""
-        return subprocess.Popen(
-            [GBRAIN, *arguments],
-            env=self.env(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            **options,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        settled = {"stdin": subprocess.DEVNULL, "start_new_session": True, **pipes, **options}
+        return process_of([GBRAIN, *arguments], env=self.env(), **settled)
 
     def configure(self, text: str) -> None:
         """Write `config.toml`."""
@@ -108,6 +98,35 @@ class BrainCommand:
         if self.url is None:
             self.run("destroy", "--yes", code=None)
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path | None = None) -> Completed:
+    """Run the command to its end, in a process of its own."""
+    with process_of(
+        [GBRAIN, *arguments],
+        env=dict(environ),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return Completed(
+        code=process.returncode,
+        out=out.decode("utf-8", "surrogateescape"),
+        err=err.decode("utf-8", "surrogateescape"),
+    )
+
+
+def process_of(command: Sequence[str], *, env: dict[str, str], **options: Any) -> subprocess.Popen[bytes]:
+    """A process of the installed command: as `Popen` starts it, or the same forked."""
+    is_plain = not options.keys() - _AS_FORKED and options.get("stdin") == subprocess.DEVNULL
+    start = Forked if is_plain and can_fork(env) else subprocess.Popen
+    return start(command, env=env, **options)
 
 
 def register(environ: Mapping[str, str], source_id: str, repository: Path) -> None:

@@ -14,7 +14,7 @@ def copy_of(server: Server, database: str) -> str:
     """A new database that holds what the other, which nobody may be using, holds; its name."""
     name = f"copy_{uuid.uuid4().hex}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {database}")
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {database} STRATEGY FILE_COPY")
     return name
 
 
