@@ -1,8 +1,8 @@
 """Commands in processes that need not import first: one that has imported what commands import forks each of them.
 
 What is run is what the installed command runs, `gbrain.entry.main`, with its own arguments, environment, folder, pipes
-and session, in a process of its own that ends as any interpreter does. Only what an interpreter does before is spared:
-half a second of CPU for each of thousands of commands. With `GBRAIN_TEST_EACH_ANEW=1`, or where the environment asks
+and session, in a process of its own. Only what an interpreter does before and after is spared: half a second of CPU for
+each of thousands of commands. With `GBRAIN_TEST_EACH_ANEW=1`, or where the environment asks
 something of the interpreter itself, commands are started anew.
 """
 
@@ -186,7 +186,23 @@ def become(descriptors: list[int]) -> None:
         told.send(b"%d" % os.getpid())
     from gbrain.entry import main
 
-    main()
+    code: object = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    _end(code)
+
+
+def _end(code: object) -> None:
+    """End as an interpreter does, but for taking apart piece by piece what goes with the process anyway."""
+    if not isinstance(code, int):
+        sys.exit(code)  # type: ignore[arg-type]
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def _import_everything() -> None:
