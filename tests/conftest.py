@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from support.commands import BrainCommand
+from support.databases import drop
 from support.fresh import Fresh
 from support.inside import Inside
 from support.repositories import Repository
@@ -54,9 +55,11 @@ def new_database16(server16: Server, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def brain(server: Server, new_database: Callable[[], str], tmp_path: Path) -> BrainCommand:
+def brain(server: Server, new_database: Callable[[], str], tmp_path: Path) -> Iterator[BrainCommand]:
     """An empty served brain on PostgreSQL 18, and the command that uses it."""
-    return BrainCommand(home=tmp_path / "home", url=server.url(new_database()))
+    name = new_database()
+    yield BrainCommand(home=tmp_path / "home", url=server.url(name))
+    drop(server, name)
 
 
 @pytest.fixture
@@ -80,9 +83,17 @@ def repository(tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def fresh(server: Server, new_database: Callable[[], str], tmp_path: Path) -> Fresh:
+def fresh(server: Server, new_database: Callable[[], str], tmp_path: Path) -> Iterator[Fresh]:
     """Tells in what a brain is not as a fresh one of the same sources would be."""
-    return Fresh(server=server, new_database=new_database, folder=tmp_path / "fresh")
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(new_database())
+        return made[-1]
+
+    yield Fresh(server=server, new_database=make, folder=tmp_path / "fresh")
+    for name in made:
+        drop(server, name)
 
 
 @pytest.fixture

@@ -27,4 +27,4 @@ def ask(conninfo: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
 def drop(server: Server, database: str) -> None:
     """Drop a database, whoever uses it."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
-        conn.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        conn.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
