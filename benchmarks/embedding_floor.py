@@ -136,7 +136,7 @@ def _body(played: EndpointServer, items: int) -> bytes:
 def _decoded(body: bytes, dimensions: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     data = orjson.loads(body)["data"]
     if isinstance(data[0]["embedding"], str):
-        joined = b"".join([pybase64.b64decode(one["embedding"]) for one in data])
+        joined = b"".join([pybase64.b64decode(one["embedding"], validate=True) for one in data])
         return np.frombuffer(joined, "<f4").reshape(len(data), dimensions)
     return np.array([one["embedding"] for one in data], np.float32)
 

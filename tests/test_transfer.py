@@ -42,6 +42,21 @@ def full(brain: BrainCommand, inside: Inside, repository: Repository, tmp_path: 
     return brain
 
 
+@pytest.fixture(scope="module")
+def exported(new_database: Callable[[], str], server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The export of a brain with sources of several kinds, as text."""
+    folder = tmp_path_factory.mktemp("exported")
+    repository = Repository.create(folder / "repository", {"broken.md": BROKEN, "docs/x.md": "# X\n"})
+    brain = BrainCommand(home=folder / "home", url=server.url(new_database()))
+    brain.add("wiki", repository.folder, "--name", "The Wiki", "--max-age", "3d")
+    brain.add("docs", repository.folder / "docs", "--branch", "main", "--isolated")
+    brain.run("sources", "add", "off", "--url", "https://example.org/x.git", "--disabled")
+    brain.run("sources", "default", "docs")
+    brain.run("sync", "--source", "wiki", "--skip-failed")
+    brain.run("export", str(folder / "brain.json"))
+    return (folder / "brain.json").read_text()
+
+
 @pytest.fixture
 def empty(new_database: Callable[[], str], server: Server, tmp_path: Path) -> BrainCommand:
     return BrainCommand(home=tmp_path / "other home", url=server.url(new_database()))
@@ -140,11 +155,10 @@ def _with(name: str, value: object, of: str = "sources") -> Callable[[dict[str, 
     ],
 )
 def test_a_damaged_export_is_refused_and_nothing_is_imported(
-    full: BrainCommand, empty: BrainCommand, inside: Inside, tmp_path: Path, harm: Callable[[dict[str, Any]], object]
+    exported: str, empty: BrainCommand, inside: Inside, tmp_path: Path, harm: Callable[[dict[str, Any]], object]
 ) -> None:
     file = tmp_path / "brain.json"
-    inside.run(full, "export", str(file))
-    document = json.loads(file.read_text())
+    document = json.loads(exported)
     harm(document)
     file.write_text(json.dumps(document))
     checked_error(inside.run(empty, "import", str(file), "--json", code=2), "usage")

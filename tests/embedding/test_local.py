@@ -235,7 +235,7 @@ def test_an_embedder_that_met_more_words_than_it_keeps_adds_less_than_120_mib() 
         "before = size(); e = LocalEmbedder()\n"
         "letters = str.maketrans('0123456789', 'abcdefghij')\n"
         "words = (f' word{n}'.translate(letters) for n in range(100_000))\n"
-        "while batch := [next(words, '') * 100 for _ in range(256)]:\n"
+        "while batch := [next(words, '') * 5 for _ in range(256)]:\n"
         "    asyncio.run(e.embed(batch))\n"
         "    if not batch[-1]: break\n"
         "print(size() - before)"
