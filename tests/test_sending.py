@@ -7,25 +7,28 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gbrain.domain.embedding import Cause, Filled, Standing
+from gbrain.domain.embedding import Cause, Filled, Standing, Stored
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.models import Model, Spec
 from gbrain.embedding.answers import Answer, Malformed, PushedBack, Refused, Vectors
 from gbrain.machine.process import this_process
 from gbrain.postgres.pool import Pool, open_pool
-from gbrain.services import models
+from gbrain.services import models, sending
 from gbrain.services.claims import Claims
 from gbrain.services.filling import Filler
 from gbrain.services.indexing import ensure_index
 from gbrain.services.progress import Board
 from gbrain.services.requests import Packing
 from gbrain.services.throttling import Permit, ProviderThrottle, Unthrottled
-from gbrain.store import backlog
+from gbrain.store import backlog, vectors
 from gbrain.store import models as registry
+from gbrain.store.connection import Connection
 from support.databases import ask
 from support.minutes import lay_out
 from support.servers import Server
@@ -159,6 +162,31 @@ async def test_a_database_that_breaks_every_connection_off_while_answers_come_lo
         filled, left = await _filled(pool, model, provider)
         assert (filled.passages, filled.shortfall, left.left) == (64, None, 0)
         assert len(provider.sent) == 4
+
+
+async def test_a_process_that_is_stopped_while_it_stores_stores_when_it_goes_on(
+    server: Server, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = new_database()
+    stopped: list[str] = []
+
+    async def store(conn: Connection, *values: Any) -> Stored:
+        """The first time, what the server tells a client that it has not heard of in a transaction for too long."""
+        if not stopped:
+            stopped.append(database)
+            async with conn.transaction():
+                await conn.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+                await asyncio.sleep(0.2)
+                await conn.execute("SELECT 1")
+        return await vectors.store(conn, *values)
+
+    monkeypatch.setattr(sending, "vectors", SimpleNamespace(store=store))
+    async with _waiting(server, database, 32) as (pool, model):
+        provider = _Provider(_vectors)
+        filled, left = await _filled(pool, model, provider)
+        assert (filled.passages, filled.shortfall, left.left) == (32, None, 0)
+        assert len(provider.sent) == 2
+    assert stopped
 
 
 @pytest.mark.parametrize(("is_charged", "left"), [(False, 0), (True, 1)])

@@ -30,6 +30,9 @@ _LOOKS_APART_S = 0.5
 LONGEST_WAIT = timedelta(minutes=10)
 """A provider that is to be left alone for longer ends a fill: the remainder is said, and a later one goes on."""
 
+_STORES_AHEAD = 2
+"""For each connection that stores, so many answers may wait or be stored while more is sent."""
+
 _COUNTS_APART_S = 2.0
 """How often it is counted anew how much there is to do."""
 
@@ -63,10 +66,14 @@ class Filler:
         self._goes_on, self._waits_for_others = goes_on, waits_for_others
         self._moved = asyncio.Event()
         self._sender = Sender(
-            pool, claims, embedder, throttle, self.filled, self._later, stores=stores, patience_s=patience_s
+            *(pool, claims, embedder, throttle, self.filled, self._later, self._answered),
+            stores=stores,
+            patience_s=patience_s,
         )
+        self._stores = stores
         self._requests = Requests(claims, embedder, throttle, packing, self._count)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._sent = 0
         self._waits: timedelta | None = None
         self._counted_at = float("-inf")
         self._has_begun = False
@@ -118,7 +125,7 @@ class Filler:
     async def _work(self) -> None:
         while self._sender.trouble is None:
             self._sender.raise_defect()
-            if len(self._under_way) >= self._throttle.limit:
+            if self._sent >= self._throttle.limit or len(self._under_way) - self._sent >= _STORES_AHEAD * self._stores:
                 await self._change(_LOOKS_APART_S)
             elif (request := await self._requests.next()) is not None:
                 await self._send(request)
@@ -136,6 +143,7 @@ class Filler:
         found = await self._throttle.ask(request.tokens)
         if isinstance(found, Permit):
             self._waits = None
+            self._sent += 1
             task = asyncio.create_task(self._sender.send(request, found))
             self._under_way.add(task)
             task.add_done_callback(self._ended)
@@ -183,6 +191,10 @@ class Filler:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._moved.wait()
+
+    def _answered(self) -> None:
+        self._sent -= 1
+        self._moved.set()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

@@ -36,7 +36,11 @@ class Request:
 
 
 class Sender:
-    """Sends requests, and does what their answers ask for. `trouble` is what ends the fill."""
+    """Sends requests, and does what their answers ask for. `trouble` is what ends the fill.
+
+    `answered` is called when another request may take the place of one: as soon as its vectors are here, for storing
+    them holds up no other; else when it is settled what the answer means for those that follow.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Sender:
         throttle: Throttle,
         filled: Filled,
         later: Callable[[Request, timedelta], None],
+        answered: Callable[[], None],
         *,
         stores: int,
         patience_s: float,
@@ -54,7 +59,7 @@ class Sender:
         self.last_word: str | None = None
         """What the provider last said that was no answer; None since it answers."""
         self._pool, self._claims, self._embedder, self._throttle = pool, claims, embedder, throttle
-        self._filled, self._later, self._patience_s = filled, later, patience_s
+        self._filled, self._later, self._answered, self._patience_s = filled, later, answered, patience_s
         self._storing = asyncio.Semaphore(stores)
         self._defect: BaseException | None = None
         self._failing_since: float | None = None
@@ -64,11 +69,17 @@ class Sender:
 
     async def send(self, request: Request, permit: Permit) -> None:
         """Send it; whatever goes wrong that is not the provider's is raised by `raise_defect`."""
+        is_free = False
         try:
             answer = await self._embedder.embed([one.text for one in request.claimed])
+            if is_free := isinstance(answer, Vectors):
+                self._answered()
             await self._took(request, permit, answer)
         except Exception as error:
             self._defect = self._defect or error
+        finally:
+            if not is_free:
+                self._answered()
 
     def raise_defect(self) -> None:
         """Raise what went wrong here or in the database."""
@@ -90,8 +101,8 @@ class Sender:
     async def _took(self, request: Request, permit: Permit, answer: Answer) -> None:
         match answer:
             case Vectors():
-                await self._store(request, answer)
                 await self._throttle.accepted(permit, answer.tokens)
+                await self._store(request, answer)
                 self._failing_since, self.last_word, self._vain, self._malformed = None, None, 0, 0
                 self._has_taken = True
                 await self.settle()

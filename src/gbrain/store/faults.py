@@ -9,8 +9,8 @@ from psycopg_pool import PoolTimeout
 ANY = (Error, PoolTimeout)
 """The database refused, failed or did not answer."""
 
-UNREACHABLE = (OperationalError, PoolTimeout)
-"""It does not answer, or has broken off."""
+UNREACHABLE = (OperationalError, PoolTimeout, codes.IdleInTransactionSessionTimeout)
+"""It does not answer, or has broken off: also with a client that was stopped in the middle of a transaction."""
 
 MET_A_LOCK = (codes.DeadlockDetected, codes.LockNotAvailable)
 """Somebody else's lock was in the way: the same may work a moment later."""
