@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import threading
@@ -375,7 +376,7 @@ async def test_a_certificate_that_nobody_vouches_for_defers(tmp_path: Path) -> N
 async def test_a_certificate_that_the_environment_vouches_for_is_trusted(
     server: EndpointServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, key = certificate(tmp_path / "tls", "127.0.0.1")
+    made, key = certificate(tmp_path / "zertifikat für tls", "127.0.0.1")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
 
@@ -399,6 +400,64 @@ async def test_a_server_without_encryption_behind_https_defers() -> None:
     with listening(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
         told = await told_by(f"https://127.0.0.1:{port}/v1")
     assert told.startswith(f"there is no encrypted connection to 127.0.0.1:{port}: ")
+
+
+async def test_a_request_that_a_server_has_read_is_not_sent_again_behind_our_back() -> None:
+    """A kept connection that is closed when the next request has been read: that one may be charged."""
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                heads.append(head)
+                length = int(head.lower().partition(b"content-length:")[2].split()[0])
+                await reader.readexactly(length)
+                if len(heads) > 1:
+                    break
+                body = b'{"data":[{"index":0,"embedding":[1.0,0.0]}]}'
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        writer.close()
+
+    served = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with served:
+        port = served.sockets[0].getsockname()[1]
+        made_for = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "m"}
+        asking = RemoteEmbedder(read_endpoint("test", made_for), None)
+        rows_of(await asking.embed(["one"]))
+        answered = await asking.embed(["two"])
+        await asking.close()
+    assert isinstance(answered, Deferred)
+    assert answered.may_be_charged
+    assert len(heads) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "meant"),
+    [(b"401 Unauthorized", Denied), (b"429 Too Many Requests\r\nRetry-After: 7", PushedBack)],
+)
+async def test_a_refusal_counts_though_its_body_is_cut_off(head: bytes, meant: type[Answer]) -> None:
+    def cut(connection: socket.socket) -> None:
+        connection.recv(1 << 16)
+        connection.sendall(b"HTTP/1.1 " + head + b"\r\nContent-Length: 1000\r\n\r\n{")
+
+    with listening(cut) as port:
+        made_for = {"base_url": f"http://127.0.0.1:{port}/v1", "model": "m"}
+        asking = RemoteEmbedder(read_endpoint("test", made_for), None)
+        answered = await asking.embed(["one"])
+        await asking.close()
+    assert isinstance(answered, meant)
+    if isinstance(answered, PushedBack):
+        assert answered.wait == timedelta(seconds=7)
+
+
+async def test_what_is_under_way_when_the_embedder_is_closed_is_cancelled(server: EndpointServer) -> None:
+    server.tell(latency=30)
+    made = RemoteEmbedder(read_endpoint("test", server.table()), None)
+    task = asyncio.create_task(made.embed(_TEXTS))
+    await asyncio.to_thread(server.until, 1)
+    await asyncio.wait_for(made.close(), 5)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
 
 
 async def test_an_endpoint_that_was_down_is_used_again(server: EndpointServer) -> None:
@@ -511,12 +570,23 @@ async def test_a_proxy_that_is_not_there_is_told_apart_from_the_endpoint(
         rows_of(await asked(server))
 
 
-def test_a_proxy_that_cannot_be_one_is_an_error_that_says_so(
-    server: EndpointServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "nonsense://x",
+        "user:hunter2@host:99999",
+        "http://user:hunter2 secret@host:1",
+        "user:hunter2@[::1",
+        "http://user:hünter2@host:1",
+    ],
+)
+def test_a_proxy_that_cannot_be_one_is_an_error_that_says_so_and_shows_no_password(
+    server: EndpointServer, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "nonsense://x")
-    with pytest.raises(CouldNotRun, match="the proxy that the environment names cannot be used"):
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    with pytest.raises(CouldNotRun, match="the proxy that the environment names cannot be used") as caught:
         RemoteEmbedder(read_endpoint("test", server.table()), None)
+    assert "nter2" not in caught.value.message
 
 
 async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

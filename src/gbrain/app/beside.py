@@ -196,34 +196,40 @@ class Beside:
             self._note()
 
     async def _fill_each(self) -> None:
+        self._is_filling = True
         found = await model_in_use(self._brain, probing=True)
         self._model = found.active
         for model in found.each:
             if self._stopped is not None:
+                self._shortfall = self._shortfall or self._stopped
                 break
+            self._is_local = model.embedder == LOCAL
             if await self._any_lacks(model) and not await self._fill(model):
                 continue
+            self._is_filling = False
             if model.id in [one.id for one in (await self._brain.ask(models.in_use)).each]:
                 await finish(self._brain, model, self._board)
 
     async def _any_lacks(self, model: Model) -> bool:
         """Whether something lacks the model's vector, waited for as long as more may come: most syncs bring nothing."""
         await self._brain.ask(lambda conn: backlog.forget_needless_refusals(conn, model.id))
-        while not await self._brain.ask(lambda conn: backlog.any_left(conn, model.id)):
-            if not self._more_comes or self._stopped is not None:
+        while True:
+            more_comes = self._more_comes
+            if await self._brain.ask(lambda conn: backlog.any_left(conn, model.id)):
+                return True
+            if not more_comes or self._stopped is not None:
                 return False
             self._woken.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOKS_APART_S):
                     await self._woken.wait()
-        return True
 
     async def _fill(self, model: Model) -> bool:
         """Fill it; whether nothing kept that from its end."""
         from gbrain.app.filling import Terms, fill
 
         terms = Terms(goes_on=lambda: self._more_comes, waits_for_others=False, stores=1, patience_s=_PATIENCE_S)
-        self._is_filling, self._is_local = True, model.embedder == LOCAL
+        self._is_filling = True
         try:
             filled = await fill(self._brain, model, self._board, terms, made=self._made)
             self._shortfall = self._shortfall or filled.shortfall
@@ -237,6 +243,8 @@ class Beside:
 
     def _made(self, filler: Filler) -> None:
         self._filler = filler
+        if self._stopped is not None:
+            filler.stop(self._stopped)
 
     def _note(self) -> None:
         """Add up what the filler has done, once."""

@@ -112,11 +112,14 @@ def _unreached(failure: NotReceivedError, host: str, key: str | None) -> str:
         case pycurl.E_COULDNT_RESOLVE_HOST:
             return f"the name of {host} cannot be resolved"
         case pycurl.E_PEER_FAILED_VERIFICATION:
-            return f"the certificate of {host} is not trusted: {words}"
+            whose = f"{host} or of the proxy on the way" if failure.by_proxy else host
+            return f"the certificate of {whose} is not trusted: {words}"
+        case pycurl.E_COULDNT_RESOLVE_PROXY:  # its words may name the proxy with all that was written of it
+            return f"the name of the proxy on the way to {host} cannot be resolved"
+        case code if code == _NO_PROXY or (failure.by_proxy and not failure.was_sent and code not in _NOT_ENCRYPTED):
+            return f"the proxy on the way to {host} does not let it through: {words}"
         case code if code in _NOT_ENCRYPTED:
             return f"there is no encrypted connection to {host}: {words}"
-        case code if code in (_NO_PROXY, pycurl.E_COULDNT_RESOLVE_PROXY) or (failure.by_proxy and not failure.was_sent):
-            return f"the proxy on the way to {host} does not let it through: {words}"
         case pycurl.E_COULDNT_CONNECT if failure.errno == errno.ECONNREFUSED:
             return f"{host} refuses connections"
         case pycurl.E_COULDNT_CONNECT:

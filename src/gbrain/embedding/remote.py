@@ -74,7 +74,7 @@ class RemoteEmbedder:
             return await self._exchange(texts, form)
         except NotReceivedError as failure:
             if is_no_url(failure):
-                message = f"{self._host} was not asked: {safe(failure.words)}"
+                message = f"{self._host} was not asked: {safe(failure.words, self._key)}"
                 return Denied(message=message, hint=f"check base_url in [embedders.{self._endpoint.name}]")
             return of_failure(failure, endpoint=self._endpoint, key=self._key)
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import certifi
 import pycurl
@@ -25,7 +26,10 @@ _BUFFER_BYTES = 512 << 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """An answer. Names of headers are in lower case. `body` is None where it was longer than it may be."""
+    """An answer. Names of headers are in lower case. `body` is None where it was longer than it may be.
+
+    Of an answer that refuses the request, the body is what has come of it: its status says what matters.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -53,6 +57,12 @@ class _Arriving:
     parts: list[bytes] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     size: int = 0
+    sendings: int = 0
+
+    def begin(self, *_: object) -> int:
+        """Let the request go out once: what a server may have read, libcurl would send again by itself."""
+        self.sendings += 1
+        return pycurl.PREREQFUNC_OK if self.sendings == 1 else pycurl.PREREQFUNC_ABORT
 
     def part(self, data: bytes) -> int:
         """Take a part of the body; any other number than that of its bytes ends the transfer."""
@@ -77,9 +87,10 @@ class Transfers:
     def __init__(self, url: str, *, most: int, timeout_s: float, environ: Mapping[str, str] = os.environ) -> None:
         self._url, self._most, self._timeout_s = url, most, timeout_s
         self._proxy = proxy_of(url, environ)
-        self._trusted = _trusted(environ) if url.startswith("https:") else None
+        self._trusted = os.fsencode(_trusted(environ)) if "https:" in (url[:6], self._proxy[:6]) else None
         self._idle: deque[pycurl.Curl] = deque()
         self._waiting: dict[pycurl.Curl, asyncio.Future[tuple[int, str] | None]] = {}
+        self._watched: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._multi: pycurl.CurlMulti | None = None
 
@@ -94,21 +105,39 @@ class Transfers:
         handle.setopt(pycurl.HTTPHEADER, [*headers, "Expect:"])
         handle.setopt(pycurl.WRITEFUNCTION, arriving.part)
         handle.setopt(pycurl.HEADERFUNCTION, arriving.line)
+        handle.setopt(pycurl.PREREQFUNCTION, arriving.begin)
         failure = await self._performed(handle)
+        status = handle.getinfo(pycurl.RESPONSE_CODE)
         is_too_long = arriving.size > most_bytes
-        if failure is not None and not is_too_long:
-            raise self._not_received(handle, *failure)
-        self._idle.append(handle)
-        whole = None if is_too_long else b"".join(arriving.parts)
-        return Received(status=handle.getinfo(pycurl.RESPONSE_CODE), headers=arriving.headers, body=whole)
+        if failure is not None and not is_too_long and not (arriving.headers and status >= _REFUSALS):
+            raise self._not_received(handle, arriving, *failure)
+        if failure is None:
+            self._idle.append(handle)
+        else:
+            handle.close()
+        whole = None if is_too_long and status < _REFUSALS else b"".join(arriving.parts)
+        return Received(status=status, headers=arriving.headers, body=whole)
 
     async def close(self) -> None:
-        """Close the connections. Nothing may be under way."""
-        if self._multi is not None:
-            self._multi.close()
-            self._multi = None
+        """Close the connections; what is under way is cancelled.
+
+        libcurl waits for names that are being resolved, which nobody can break off: not in the loop.
+        """
+        multi, self._multi = self._multi, None
+        for handle, future in self._waiting.items():
+            future.cancel()
+            if multi is not None:
+                multi.remove_handle(handle)
+        self._waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
+        if multi is not None:
+            multi.setopt(pycurl.M_SOCKETFUNCTION, _ignore)
+            multi.setopt(pycurl.M_TIMERFUNCTION, _ignore)
+            for descriptor in self._watched:
+                asyncio.get_running_loop().remove_reader(descriptor)
+                asyncio.get_running_loop().remove_writer(descriptor)
+            await asyncio.to_thread(multi.close)
         while self._idle:
             self._idle.pop().close()
 
@@ -126,7 +155,7 @@ class Transfers:
 
     def _opened(self) -> pycurl.CurlMulti:
         multi = pycurl.CurlMulti()
-        multi.setopt(pycurl.M_SOCKETFUNCTION, _watcher(asyncio.get_running_loop(), self._act))
+        multi.setopt(pycurl.M_SOCKETFUNCTION, _watcher(asyncio.get_running_loop(), self._act, self._watched))
         multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
         multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self._most)
         multi.setopt(pycurl.M_MAXCONNECTS, self._most)
@@ -141,7 +170,9 @@ class Transfers:
         handle.setopt(pycurl.TIMEOUT_MS, round(self._timeout_s * 1000))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, round(min(self._timeout_s, _CONNECT_S) * 1000))
         if self._trusted is not None:
-            handle.setopt(pycurl.CAPATH if Path(self._trusted).is_dir() else pycurl.CAINFO, self._trusted)
+            is_folder = Path(os.fsdecode(self._trusted)).is_dir()
+            for option in (pycurl.CAPATH, pycurl.PROXY_CAPATH) if is_folder else (pycurl.CAINFO, pycurl.PROXY_CAINFO):
+                handle.setopt(option, self._trusted)
         return handle
 
     def _wake_in(self, milliseconds: int) -> None:
@@ -172,12 +203,12 @@ class Transfers:
         if not future.done():
             future.set_result(failure)
 
-    def _not_received(self, handle: pycurl.Curl, code: int, words: str) -> NotReceivedError:
+    def _not_received(self, handle: pycurl.Curl, arriving: _Arriving, code: int, words: str) -> NotReceivedError:
         failure = NotReceivedError(
             code,
             words,
             errno=handle.getinfo(pycurl.OS_ERRNO),
-            was_sent=handle.getinfo(pycurl.SIZE_UPLOAD_T) > 0,
+            was_sent=handle.getinfo(pycurl.SIZE_UPLOAD_T) > 0 or arriving.sendings > 1,
             by_proxy=bool(handle.getinfo(pycurl.USED_PROXY)),
         )
         handle.close()
@@ -195,6 +226,8 @@ _OPTIONS = {
     pycurl.ACCEPT_ENCODING: "",
 }
 
+_REFUSALS = 400
+
 _PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
@@ -206,10 +239,19 @@ def proxy_of(url: str, environ: Mapping[str, str]) -> str:
     scheme = url.partition(":")[0]
     names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
     named = next((value for name in names if (value := environ.get(name, "").strip())), "")
-    kind, has_kind, _ = named.partition("://")
-    if has_kind and kind.lower() not in _PROXIES:
-        raise ValueError(f"{kind}:// is no kind of proxy that can be used")
-    return named
+    if not named:
+        return ""
+    whole = named if "://" in named else f"http://{named}"
+    if not whole.isascii() or not whole.isprintable() or " " in whole or "%00" in whole:
+        raise ValueError("it holds characters that cannot be in a URL: write them as %XX")
+    try:
+        parts = urlsplit(whole)
+        is_right = parts.scheme in _PROXIES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ValueError(f"it is not SCHEME://HOST:PORT with one of {', '.join(_PROXIES)}")
+    return whole
 
 
 def _trusted(environ: Mapping[str, str]) -> str:
@@ -220,17 +262,24 @@ def _trusted(environ: Mapping[str, str]) -> str:
     return next((place for place in places if place), certifi.where())
 
 
+def _ignore(*_: object) -> None:
+    """What libcurl tells of when nobody listens any more."""
+
+
 def _watcher(
-    loop: asyncio.AbstractEventLoop, act: Callable[[int, int], None]
+    loop: asyncio.AbstractEventLoop, act: Callable[[int, int], None], watched: set[int]
 ) -> Callable[[int, int, pycurl.CurlMulti, object], None]:
     """What libcurl tells of the sockets that it waits for."""
 
     def watch(what: int, descriptor: int, multi: pycurl.CurlMulti, data: object) -> None:
         loop.remove_reader(descriptor)
         loop.remove_writer(descriptor)
+        watched.discard(descriptor)
         if what in (pycurl.POLL_IN, pycurl.POLL_INOUT):
             loop.add_reader(descriptor, act, descriptor, pycurl.CSELECT_IN)
+            watched.add(descriptor)
         if what in (pycurl.POLL_OUT, pycurl.POLL_INOUT):
             loop.add_writer(descriptor, act, descriptor, pycurl.CSELECT_OUT)
+            watched.add(descriptor)
 
     return watch

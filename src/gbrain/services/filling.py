@@ -157,13 +157,17 @@ class Filler:
         await self._change(min(found.total_seconds(), _LOOKS_APART_S))
 
     async def _more_to_come(self) -> bool:
-        """Nothing is free behind the position, and nothing under way: whether to go on."""
+        """Nothing is free behind the position, and nothing under way: whether to go on.
+
+        Whether more may come is asked first: what came before the answer was no, is found by the look that follows.
+        """
+        goes_on = self._goes_on()
         if await self._claims.look_from_the_beginning():
             if await self._requests.claim():
                 return True
-            if not self._waits_for_others and not self._goes_on():
+            if not self._waits_for_others and not goes_on:
                 return False
-        elif not self._goes_on():
+        elif not goes_on:
             return False
         await self._change(_LOOKS_APART_S)
         return True

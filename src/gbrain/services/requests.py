@@ -87,10 +87,10 @@ class Requests:
         waiting, most_items = self._claims.waiting, self._packing.max_items
         if len(waiting) < most_items:
             await self.claim()
+        most = await self._throttle.most_tokens() or None
         if not waiting:
             return None
         sizes = [self._embedder.tokens_of(one.text) for one in itertools.islice(waiting, most_items)]
-        most = await self._throttle.most_tokens() or None
         bounds = [bound for bound in (self._packing.max_tokens, most) if bound is not None]
         count = fitting(sizes, max_items=most_items, max_tokens=min(bounds, default=sum(sizes)))
         claimed = [waiting.popleft() for _ in range(count)]

@@ -101,10 +101,10 @@ class Sender:
     async def _took(self, request: Request, permit: Permit, answer: Answer) -> None:
         match answer:
             case Vectors():
-                await self._throttle.accepted(permit, answer.tokens)
-                await self._store(request, answer)
                 self._failing_since, self.last_word, self._vain, self._malformed = None, None, 0, 0
                 self._has_taken = True
+                await self._throttle.accepted(permit, answer.tokens)
+                await self._store(request, answer)
                 await self.settle()
             case PushedBack(wait=wait, message=message):
                 self.last_word = message
