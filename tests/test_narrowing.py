@@ -34,7 +34,9 @@ def test_each_command_is_the_same_in_the_part_that_has_it(path: tuple[str, ...])
     assert _help(narrowed(app, (*before, *path)), path) == _help(app, path)
 
 
-@pytest.mark.parametrize("words", [(), ("--help",), ("nonsense",), ("--home",), ("--home", "sync"), ("--", "x")])
+@pytest.mark.parametrize(
+    "words", [(), ("--help",), ("nonsense",), ("--home",), ("--home", "sync"), ("--", "x"), ("--help", "sync")]
+)
 def test_where_no_command_is_called_all_of_them_are_there(words: tuple[str, ...]) -> None:
     assert narrowed(app, words) is app
 

@@ -10,6 +10,7 @@ from typer.main import get_command_name
 
 WITH_VALUE = frozenset({"--home", "--database-url", "--log-format"})
 """The general flags whose value is the next word."""
+_HELP = ("-h", "--help")
 
 
 def narrowed(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
@@ -19,9 +20,11 @@ def narrowed(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
 
 
 def _behind_flags(words: Sequence[str]) -> Sequence[str]:
-    """From the first word on that is no general flag, nor a flag's value."""
+    """From the first word on that is no general flag, nor a flag's value; nothing where help on all is asked for."""
     place = 0
     while place < len(words) and words[place].startswith("-"):
+        if words[place] in _HELP:
+            return []
         place += 2 if words[place] in WITH_VALUE else 1
     return words[place:]
 
