@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import certifi
 import pycurl
+
+from gbrain.embedding.environment import proxy_of, trusted
 
 _CONNECT_S = 10.0
 _IDLE_S = 30
@@ -87,7 +86,7 @@ class Transfers:
     def __init__(self, url: str, *, most: int, timeout_s: float, environ: Mapping[str, str] = os.environ) -> None:
         self._url, self._most, self._timeout_s = url, most, timeout_s
         self._proxy = proxy_of(url, environ)
-        self._trusted = os.fsencode(_trusted(environ)) if "https:" in (url[:6], self._proxy[:6]) else None
+        self._trusted = os.fsencode(trusted(environ)) if "https:" in (url[:6], self._proxy[:6]) else None
         self._idle: deque[pycurl.Curl] = deque()
         self._waiting: dict[pycurl.Curl, asyncio.Future[tuple[int, str] | None]] = {}
         self._watched: set[int] = set()
@@ -227,39 +226,6 @@ _OPTIONS = {
 }
 
 _REFUSALS = 400
-
-_PROXIES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-
-
-def proxy_of(url: str, environ: Mapping[str, str]) -> str:
-    """The proxy that the environment names for this URL, empty for none; raises ValueError for what can be none.
-
-    Hosts that `NO_PROXY` names are left out by libcurl itself.
-    """
-    scheme = url.partition(":")[0]
-    names = (f"{scheme}_proxy", f"{scheme}_proxy".upper(), "all_proxy", "ALL_PROXY")
-    named = next((value for name in names if (value := environ.get(name, "").strip())), "")
-    if not named:
-        return ""
-    whole = named if "://" in named else f"http://{named}"
-    if not whole.isascii() or not whole.isprintable() or " " in whole or "%00" in whole:
-        raise ValueError("it holds characters that cannot be in a URL: write them as %XX")
-    try:
-        parts = urlsplit(whole)
-        is_right = parts.scheme in _PROXIES and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        is_right = False
-    if not is_right:
-        raise ValueError(f"it is not SCHEME://HOST:PORT with one of {', '.join(_PROXIES)}")
-    return whole
-
-
-def _trusted(environ: Mapping[str, str]) -> str:
-    """Where the certificates are that are trusted: as the environment says, the system's, or those that came along."""
-    system = ssl.get_default_verify_paths()
-    folder = system.capath if system.capath and any(Path(system.capath).iterdir()) else None
-    places = [environ.get("SSL_CERT_FILE"), environ.get("SSL_CERT_DIR"), system.cafile, folder]
-    return next((place for place in places if place), certifi.where())
 
 
 def _ignore(*_: object) -> None:
