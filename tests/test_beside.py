@@ -78,6 +78,7 @@ class _Brain:
 def brain(monkeypatch: pytest.MonkeyPatch) -> _Brain:
     made = _Brain()
     asked = SimpleNamespace(any_left=made.any_left, standing=made.standing, forget_needless_refusals=made.nothing)
+    monkeypatch.setattr(beside, "_LOOKS_APART_S", 60.0)
     monkeypatch.setattr(beside, "model_in_use", made.in_use)
     monkeypatch.setattr(beside, "models", SimpleNamespace(in_use=made.in_use))
     monkeypatch.setattr(beside, "backlog", asked)

@@ -214,12 +214,12 @@ class Beside:
         """Whether something lacks the model's vector, waited for as long as more may come: most syncs bring nothing."""
         await self._brain.ask(lambda conn: backlog.forget_needless_refusals(conn, model.id))
         while True:
-            more_comes = self._more_comes
+            if more_comes := self._more_comes:
+                self._woken.clear()
             if await self._brain.ask(lambda conn: backlog.any_left(conn, model.id)):
                 return True
             if not more_comes or self._stopped is not None:
                 return False
-            self._woken.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOKS_APART_S):
                     await self._woken.wait()
