@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from gbrain.children.asking import Children
 from gbrain.chunking.packing import LIMIT_BYTES
 from gbrain.domain.content import PageContent, Reason, Refused
 from gbrain.errors import GbrainError
-from gbrain.services import deriving
 from gbrain.services.deriving import Derivers
 from gbrain.services.deriving_child import encode_all
 from gbrain.store.encoded import EncodedPage, place_row
@@ -43,12 +43,12 @@ main()
 async def derivers(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Derivers]:
     """With the real child over its real pipes, but for the files whose names say what comes over it."""
 
-    async def start() -> asyncio.subprocess.Process:
+    async def start(children: Children) -> asyncio.subprocess.Process:
         pipe = asyncio.subprocess.PIPE
         words = (sys.executable, "-P", "-c", HARMED_BY_SOME)
         return await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, start_new_session=True)
 
-    monkeypatch.setattr(deriving, "_start", start)
+    monkeypatch.setattr(Children, "_started", start)
     made = Derivers(2)
     yield made
     await made.close()
@@ -98,7 +98,7 @@ def test_a_child_whose_parent_is_gone_ends_without_a_word() -> None:
             "-P",
             "-c",
             "import time; from gbrain.services import deriving_child as c; "
-            "whole = c._answered; c._answered = lambda q: time.sleep(0.5) or whole(q); c.main()",
+            "whole = c.answered; c.answered = lambda q: time.sleep(0.5) or whole(q); c.main()",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -106,7 +106,7 @@ def test_a_child_whose_parent_is_gone_ends_without_a_word() -> None:
     )
     import pickle
 
-    from gbrain.services.deriving_child import LENGTH
+    from gbrain.children.answering import LENGTH
 
     question = pickle.dumps((files(200, harmful=[], how=""), None))
     assert child.stdin is not None

@@ -46,11 +46,11 @@ def test_the_list_shows_how_far_each_model_is_and_which_embedders_are_not_used(f
     head, row, unused = filled.run("models").out.splitlines()
     assert head.split() == ["MODEL", "STATE", "DIMENSIONS", "COVERAGE", "REFUSED", "SIZE", "INDEX"]
     assert row.split()[:6] == [LOCAL, "active", "256", "100.0", "%", "0"]
-    assert row.endswith("yes")
+    assert row.endswith("no")
     assert unused == "not used: test (gbrain models use test)"
     [model] = checked(filled.run("models", "--json"), "models-list")["models"]
     assert (model["embedder"], model["chunks_total"], model["chunks_unembedded"]) == ("local", 40, 0)
-    assert (model["indexed"], model["refusals"]) == (True, None)
+    assert (model["indexed"], model["refusals"]) == (False, None)
     assert model["size_bytes"] > 40 * 512
 
 

@@ -19,7 +19,7 @@ from gbrain.domain.models import Model, Spec
 from gbrain.embedding.answers import Answer, Malformed, PushedBack, Refused, Vectors
 from gbrain.machine.process import this_process
 from gbrain.postgres.pool import Pool, open_pool
-from gbrain.services import models, sending
+from gbrain.services import indexing, models, sending
 from gbrain.services.claims import Claims
 from gbrain.services.filling import Filler
 from gbrain.services.indexing import ensure_index
@@ -205,11 +205,35 @@ async def test_a_request_that_may_have_been_charged_stays_in_the_budget_and_anot
 
 
 async def test_an_index_that_several_build_at_once_is_built_by_one_and_found_by_all(
-    server: Server, new_database: Callable[[], str]
+    server: Server, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(indexing, "SCANNED_BYTES", 0)
     async with _waiting(server, new_database(), 200) as (pool, model):
         await _filled(pool, model, _Provider(_vectors))
         assert await asyncio.gather(*(ensure_index(pool, model) for _ in range(6))) == [True] * 6
+        assert await _is_indexed(pool, model)
+
+
+async def test_few_vectors_get_no_index_for_all_of_them_are_read_as_quickly(
+    server: Server, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _waiting(server, new_database(), 200) as (pool, model):
+        await _filled(pool, model, _Provider(_vectors))
+        assert await ensure_index(pool, model)
+        assert not await _is_indexed(pool, model)
+        async with pool.connection() as conn:
+            size_bytes = (await registry.weigh(conn, model.id)).vectors_bytes
+        monkeypatch.setattr(indexing, "SCANNED_BYTES", size_bytes + 1)
+        assert await ensure_index(pool, model)
+        assert not await _is_indexed(pool, model)
+        monkeypatch.setattr(indexing, "SCANNED_BYTES", size_bytes)
+        assert await ensure_index(pool, model)
+        assert await _is_indexed(pool, model)
+
+
+async def _is_indexed(pool: Pool, model: Model) -> bool:
+    async with pool.connection() as conn:
+        return (await registry.weigh(conn, model.id)).is_indexed
 
 
 async def test_a_model_that_is_active_by_now_is_not_dropped(server: Server, new_database: Callable[[], str]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -18,10 +20,14 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from wordllama import WordLlamaInference
 
-from gbrain.embedding import weights
-from gbrain.embedding.local import LocalEmbedder, _Model
+from gbrain.children.asking import Children
+from gbrain.embedding import local, weights
+from gbrain.embedding.local import LocalEmbedder
+from gbrain.embedding.static_model import StaticModel
 from gbrain.embedding.tokens import PIECE, Tokens, folded
 from gbrain.errors import CouldNotRun
+from gbrain.machine.process import started_at
+from support.driven import children_of, poll
 from support.torture import examples
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,8 +75,8 @@ def tokens(model: weights.Weights) -> Tokens:
 
 
 @pytest.fixture(scope="module")
-def loaded() -> _Model:
-    return _Model()
+def loaded() -> StaticModel:
+    return StaticModel()
 
 
 @pytest.fixture
@@ -141,7 +147,7 @@ def test_white_space_is_folded_the_same_in_parts(text: str, at_once: int) -> Non
 
 @given(texts=texts, data=st.data())
 @settings(max_examples=examples(60), deadline=None)
-def test_a_text_has_the_same_bits_in_whatever_batch(loaded: _Model, texts: list[str], data: st.DataObject) -> None:
+def test_a_text_has_the_same_bits_in_whatever_batch(loaded: StaticModel, texts: list[str], data: st.DataObject) -> None:
     order = data.draw(st.permutations(range(len(texts))))
     together = loaded.vectors_of(texts).rows
     mixed = loaded.vectors_of([texts[position] for position in order]).rows
@@ -202,6 +208,80 @@ async def test_closing_ends_the_thread() -> None:
     assert [thread for thread in threading.enumerate() if thread.name.startswith("embed")]
     await embedder.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("embed")]
+
+
+@pytest.fixture
+async def in_processes(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalEmbedder]:
+    """Embeds in two processes, but for the first two texts."""
+    monkeypatch.setattr(local, "THREAD_LIMIT_TEXTS", 2)
+    embedder = LocalEmbedder(processes=2)
+    yield embedder
+    await embedder.close()
+
+
+async def test_processes_give_the_same_bits_and_the_same_count(
+    in_processes: LocalEmbedder, loaded: StaticModel
+) -> None:
+    batches = [["one", "two"], WRITTEN, ["\udcff a byte that is no character"], WRITTEN[::-1]]
+    for batch, found in zip(batches, await asyncio.gather(*map(in_processes.embed, batches)), strict=True):
+        alone = loaded.vectors_of(batch)
+        assert found.rows.tobytes() == alone.rows.tobytes()
+        assert (found.rows.shape, found.tokens) == (alone.rows.shape, alone.tokens)
+    assert len(_processes()) == 2
+
+
+async def test_a_process_that_is_killed_is_replaced(in_processes: LocalEmbedder, loaded: StaticModel) -> None:
+    await in_processes.embed(WRITTEN)
+    [one] = _processes()
+    os.kill(one, signal.SIGKILL)
+    found = await in_processes.embed(WRITTEN)
+    assert found.rows.tobytes() == loaded.vectors_of(WRITTEN).rows.tobytes()
+    [another] = _processes()
+    assert another != one
+
+
+@pytest.mark.parametrize("ends_how", ["os.kill(os.getpid(), signal.SIGKILL)", "time.sleep(600)"])
+async def test_where_processes_come_to_nothing_the_thread_does_the_rest(
+    in_processes: LocalEmbedder,
+    loaded: StaticModel,
+    ends_how: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "no_child_of_ours.py").write_text(f"import os, signal, time\n{ends_how}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    children = Children("no_child_of_ours", 2, what="an embedding process", seconds=1.0)
+    monkeypatch.setattr(in_processes, "_children", children)
+    for found in await asyncio.gather(*(in_processes.embed(WRITTEN) for _ in range(3))):
+        assert found.rows.tobytes() == loaded.vectors_of(WRITTEN).rows.tobytes()
+    assert _processes() == []
+
+
+async def test_closing_ends_the_processes(in_processes: LocalEmbedder) -> None:
+    await in_processes.embed(WRITTEN)
+    asking = asyncio.create_task(in_processes.embed(["word " * 2_000_000] * 4))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking])
+    await in_processes.close()
+    assert _processes() == []
+
+
+def test_a_process_ends_with_the_parent_that_is_killed() -> None:
+    script = (
+        "import asyncio, os, signal; from gbrain.embedding import local\n"
+        "local.THREAD_LIMIT_TEXTS = 0\n"
+        "async def main():\n"
+        "    e = local.LocalEmbedder(processes=1); await e.embed(['text'])\n"
+        "    [child] = e._children._idle; print(child.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, timeout=60)
+    poll(lambda: started_at(int(ran.stdout)) is None, "the end of the process")
+
+
+def _processes() -> list[int]:
+    return children_of(os.getpid(), "embedding.local_child")
 
 
 def test_the_version_changes_with_either_file(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ MEANINGS = {
     "dimensions": "How many numbers a vector has.",
     "models.chunks_total": "The chunks of all sources: places; null of a retired model.",
     "models.chunks_unembedded": "Those without its vector; null of a retired model.",
-    "indexed": "Whether its vectors have an index.",
+    "indexed": "Whether its vectors have an index. Few have none: up to 24 MiB are read whole.",
     "limits": "What the endpoint was configured to keep to when the model was made.",
     "created_at": "When it was made.",
     "activated_at": "When search began to use it; null where it never did.",

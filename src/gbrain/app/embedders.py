@@ -20,6 +20,9 @@ from gbrain.store.connection import Pool
 LOCAL_ITEMS = 256
 """Texts that the local embedder takes at once."""
 
+_LOCAL_PROCESSES = 8
+"""The most processes that it starts. Each takes some 90 MB."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
@@ -107,5 +110,6 @@ def _capped(endpoint: Endpoint, cap: int | None) -> Endpoint:
 def _local(cap: int | None) -> Opened:
     from gbrain.embedding.local import LocalEmbedder
 
-    cores = max(1, min(os.cpu_count() or 1, cap or 8, 8))
-    return Opened(embedder=LocalEmbedder(), throttle=Unthrottled(cores), packing=packing_of(None), is_local=True)
+    cores = max(1, min(os.cpu_count() or 1, cap or _LOCAL_PROCESSES, _LOCAL_PROCESSES))
+    embedder = LocalEmbedder(processes=cores if cores > 1 else 0)
+    return Opened(embedder=embedder, throttle=Unthrottled(cores + 1), packing=packing_of(None), is_local=True)

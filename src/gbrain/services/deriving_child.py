@@ -1,36 +1,18 @@
 """The program of a deriving process: batches in on standard input, pages out on standard output, till input ends.
 
 What is to be written goes over the pipe as rows of COPY. What is to be compared goes as plain tuples: named ones are
-pickled and made again several times slower, and there are hundreds of thousands of them. A defect is an answer too;
-only want of memory ends the process, as the system's own killer would.
+pickled and made again several times slower, and there are hundreds of thousands of them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import gc
-import os
 import pickle
-import signal
-import struct
-import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from gbrain.children.answering import answer_all
 from gbrain.domain.content import Chunk, Derived, Link, LinkKind, PageContent, PageKind, Reason, Refused
 from gbrain.store.encoded import EncodedPage, encode_page
-
-LENGTH = struct.Struct("!Q")
-"""What stands before each pickled message, either way."""
-
-DONE, FAILED = b"+", b"!"
-"""What an answer begins with: pages follow, or the words of a defect."""
-
-PIPE_BYTES = 1 << 20
-"""What a pipe may hold where the system lets us say so: fewer wake-ups for each batch."""
 
 Item = tuple[bytes, bytes]
 """A path and the blob that stands there."""
@@ -62,42 +44,16 @@ def unpacked(data: bytes) -> list[Derived]:
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe or is gone.
-
-    What is made here holds hardly a cycle: looking for them as often as usual costs a tenth of the work.
-    """
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    questions, answers = sys.stdin.buffer, sys.stdout.buffer
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        for stream in (questions, answers):
-            with contextlib.suppress(OSError):
-                fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    try:
-        while head := questions.read(LENGTH.size):
-            (length,) = LENGTH.unpack(head)
-            answer = _answered(questions.read(length))
-            answers.write(LENGTH.pack(len(answer)))
-            answers.write(answer)
-            answers.flush()
-    except BrokenPipeError:
-        # What could not be sent would be tried once more at the end, and complained about.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
+    """Answer until the parent is done."""
+    answer_all(answered)
 
 
-def _answered(question: bytes) -> bytes:
-    try:
-        items, page_ids = pickle.loads(question)  # noqa: S301 - from our parent
-        if page_ids is None:
-            return DONE + packed(derive_all(items))
-        return DONE + pickle.dumps(encode_all(items, page_ids), protocol=5)
-    except MemoryError:
-        os.kill(os.getpid(), signal.SIGKILL)
-        raise
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-        return FAILED + told.encode("utf-8", "replace")
+def answered(question: bytes) -> bytes:
+    """A batch's pages, packed; as rows where the question says which pages' they are."""
+    items, page_ids = pickle.loads(question)  # noqa: S301 - from our parent
+    if page_ids is None:
+        return packed(derive_all(items))
+    return pickle.dumps(encode_all(items, page_ids), protocol=5)
 
 
 def _plain(derived: Derived) -> tuple[Any, ...]:

@@ -78,11 +78,17 @@ async def shown(conn: Connection, *, most_refusals: int | None = None) -> list[S
     """Every model, with how far it is and the room it takes; where asked for, with so many of its refusals at most."""
     found = []
     for model in await models.all_models(conn):
-        size_bytes, is_indexed = await models.weigh(conn, model.id)
+        weight = await models.weigh(conn, model.id)
         covered = None if model.state is ModelState.RETIRED else await models.covered(conn, model.id)
         refusals = await backlog.refusals(conn, model.id, most_refusals) if most_refusals is not None else None
         found.append(
-            Shown(model=model, covered=covered, size_bytes=size_bytes, is_indexed=is_indexed, refusals=refusals)
+            Shown(
+                model=model,
+                covered=covered,
+                size_bytes=weight.size_bytes,
+                is_indexed=weight.is_indexed,
+                refusals=refusals,
+            )
         )
     return found
 

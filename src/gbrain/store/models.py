@@ -45,6 +45,15 @@ class Audit:
         return self.kept == self.lacking and not self.unlisted
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """The bytes of a model's vectors alone, and of all that it takes; whether it has an index."""
+
+    vectors_bytes: int
+    size_bytes: int
+    is_indexed: bool
+
+
 async def all_models(conn: Connection) -> list[Model]:
     """Every model, the active one first, then the one that is being filled."""
     return [_model(row) for row in await (await conn.execute(SQL["all"])).fetchall()]
@@ -158,11 +167,12 @@ async def covered(conn: Connection, model_id: int) -> Covered:
     return Covered(places=places, pending=pending, refused=refused)
 
 
-async def weigh(conn: Connection, model_id: int) -> tuple[int, bool]:
-    """The bytes that its vectors and their index take, and whether there is an index."""
+async def weigh(conn: Connection, model_id: int) -> Weight:
+    """What its vectors and their index take."""
     names = {"table": f"gbrain.embedding_{model_id}", "index": f"gbrain.embedding_{model_id}_nearest"}
     row = await (await conn.execute(SQL["weigh"], names)).fetchone()
-    return (row[0] or 0, row[1]) if row is not None else (0, False)
+    vectors, whole, is_indexed = row or (None, None, False)
+    return Weight(vectors_bytes=vectors or 0, size_bytes=whole or 0, is_indexed=is_indexed)
 
 
 async def build_index(conn: Connection, model: Model, *, helpers: int = 2) -> None:

@@ -47,7 +47,8 @@ DROP TABLE IF EXISTS {vectors}
 
 -- How much room its vectors and their index take, and whether there is one.
 -- name: weigh
-SELECT pg_total_relation_size(to_regclass(%(table)s)), to_regclass(%(index)s) IS NOT NULL
+SELECT pg_relation_size(to_regclass(%(table)s)), pg_total_relation_size(to_regclass(%(table)s)),
+       to_regclass(%(index)s) IS NOT NULL
 
 -- The sources that a new model knows nothing of yet.
 -- name: sources
