@@ -62,7 +62,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What was found, best first, in what mode, and what stood in the way of better. `is_more`: the next page has some."""
+    """What was found, best first, in what mode, and what stood in the way of better. `is_more`: more follows."""
 
     mode: Mode
     hits: tuple[Hit, ...]
