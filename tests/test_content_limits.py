@@ -190,8 +190,8 @@ def test_a_page_is_sent_in_a_few_statements_however_many_words_it_has(
     assert len(sent["copy_texts"]) == len(sent["copy_chunks"]) == row["chunks_created"] <= 4_800_000 // 1_900
     assert max(sent["copy_texts"]) <= 2_100
     assert len(set(WORDS.split())) == 800_000
-    [(longest,)] = ask(brain.url or "", "SELECT max(length(search)) FROM gbrain.texts")
-    assert longest <= 2_000 // 6 + 1
+    [(lexemes,)] = ask(brain.url or "", "SELECT sum(lexemes)::bigint FROM gbrain.segments")
+    assert lexemes >= 800_000
 
 
 def test_the_page_of_limits_has_the_numbers_that_hold() -> None:

@@ -25,7 +25,6 @@ GUIDE = (
 )
 PAGE = "(SELECT id FROM gbrain.pages WHERE path = 'docs/guide.md')"
 TEXT = f"(SELECT text_id FROM gbrain.chunks WHERE page_id = {PAGE} AND ordinal = 0)"
-STEMS = "ALTER TEXT SEARCH CONFIGURATION pg_catalog.english ALTER MAPPING REPLACE {} WITH {}"
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,23 @@ DAMAGES = [
         path=None,
     ),
     Damage(
-        "lexemes",
-        # As a server leaves it whose dictionaries were others when the text came in.
-        f"""{STEMS.format("english_stem", "simple")}; UPDATE gbrain.texts SET text = text WHERE id = {TEXT};
-            {STEMS.format("simple", "english_stem")}""",
+        "words_lost",
+        "DELETE FROM gbrain.postings WHERE (segment_id, term) = (SELECT segment_id, min(term) FROM gbrain.postings"
+        " GROUP BY 1)",
         ("lexemes_differ",),
         path=None,
     ),
+    Damage("words_changed", "UPDATE gbrain.postings SET entries = entries || entries", ("lexemes_differ",), path=None),
+    Damage(
+        "words_of_another",
+        "UPDATE gbrain.postings AS p SET entries = o.entries FROM gbrain.postings AS o WHERE o.term < p.term"
+        " AND o.entries <> p.entries",
+        ("lexemes_differ",),
+        path=None,
+    ),
+    Damage("words_of_none", f"UPDATE gbrain.pages SET edition = 0 WHERE id = {PAGE}", ("lexemes_differ",)),
+    Damage("words_of_an_old_one", f"UPDATE gbrain.pages SET edition = 99999 WHERE id = {PAGE}", ("lexemes_differ",)),
+    Damage("segment_lost", "DELETE FROM gbrain.segments", ("lexemes_differ",)),
     Damage("text_hash", f"UPDATE gbrain.texts SET hash = 'x' WHERE id = {TEXT}", ("chunks_differ", "text_damaged")),
     Damage(
         "text_orphaned",

@@ -10,20 +10,23 @@ from gbrain.domain.source import Source
 
 SLUG_RULE = 1
 
+LEXEME_RULE = 1
+"""Raised whenever a text may get other lexemes (`domain/lexing.py`)."""
+
 
 def page_fingerprint(pipeline: str) -> bytes:
     """8 bytes that change when a page of an unchanged blob may come out differently.
 
     The Unicode version is in it, since slugs and titles follow the interpreter's character tables.
     """
-    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version])
+    return _hash([pipeline, SLUG_RULE, LEXEME_RULE, unicodedata.unidata_version])
 
 
 def source_fingerprint(pipeline: str, source: Source) -> bytes:
     """8 bytes that change when a source's settings or the pipeline could select or derive other pages."""
     subdir = None if source.subdir is None else source.subdir.hex()
     chosen = [source.branch, subdir, source.strategy.value, sorted(source.include), sorted(source.exclude)]
-    return _hash([pipeline, SLUG_RULE, unicodedata.unidata_version, *chosen])
+    return _hash([pipeline, SLUG_RULE, LEXEME_RULE, unicodedata.unidata_version, *chosen])
 
 
 def _hash(parts: list[object]) -> bytes:

@@ -31,6 +31,7 @@ class FullPage(NamedTuple):
     title: str
     front_matter: dict[str, Any] | None
     body_line: int
+    edition: int
 
 
 class FullEntry(NamedTuple):

@@ -165,6 +165,7 @@ class Attempt:
         self._progress.finish()
         self._context.probe(source_id, Step.BOOKMARKED)
         await self._acknowledge(writer)
+        await self._compact(writer)
         return SyncStatus.SYNCED if state.bookmark else SyncStatus.FIRST_SYNC
 
     async def _acknowledge(self, writer: Writer) -> None:
@@ -174,6 +175,11 @@ class Attempt:
         from gbrain.store.batch import acknowledge
 
         self.acknowledged = await retried(self._context.pool, writer, lambda conn: acknowledge(conn, writer))
+
+    async def _compact(self, writer: Writer) -> None:
+        from gbrain.services.compacting import compact
+
+        await compact(self._context.pool, writer)
 
     async def _looked(self, paths: int, turn: Turn) -> None:
         self._progress.advance(paths)

@@ -28,7 +28,7 @@ from gbrain.services.troubles import trouble_of
 from gbrain.services.windows import windows
 from gbrain.services.writing import BATCH_BYTES
 from gbrain.spool.spool import Spool, ToWrite
-from gbrain.store import faults, models, sources, verify
+from gbrain.store import faults, models, segments, sources, verify
 from gbrain.store.connection import ANSWER_SECONDS, Connection, no_answer
 
 MAX_FINDINGS = 1000
@@ -112,6 +112,7 @@ async def _verify(context: SyncContext, source: Source, report: Report, sample: 
                 checker = _Checker(context, conn, source.id, rules.fingerprint, blobs, report)
                 await checker.check_paths(spool, chosen)
         await checker.check_texts()
+        await checker.check_words()
         await checker.check_counts()
         await checker.check_pending()
 
@@ -169,6 +170,7 @@ class _Checker:
         self._context, self._conn, self._source_id = context, conn, source_id
         self._fingerprint, self._blobs, self._report = fingerprint, blobs, report
         self._chunks = self._open = self._acknowledged = self._pages = 0
+        self._editions: list[tuple[bytes, int]] = []
 
     async def check_paths(self, spool: Spool, chosen: Callable[[int], bool]) -> None:
         """Every path of the tree, the pages and the ledger: presence and structure, then contents of those chosen."""
@@ -197,16 +199,24 @@ class _Checker:
         await self._check_contents(waiting)
 
     async def check_texts(self) -> None:
-        """Every text: its hash, its lexemes, and that a place needs it."""
+        """Every text: its hash, and that a place needs it."""
         async for piece in verify.texts(self._conn, self._source_id):
             for text in piece:
                 for code, is_wrong in (
                     ("text_damaged", not text.is_intact),
-                    ("lexemes_differ", not text.has_right_lexemes),
                     ("text_orphaned", not text.is_used),
                 ):
                     if is_wrong:
                         self._report.note([Finding(code=code, path=None, detail=f"text {text.hash.hex()[:16]}")])
+
+    async def check_words(self) -> None:
+        """The index of words: that its parts are as they were written, and that each page is in one of them."""
+        damage = await segments.damaged(self._conn, self._source_id)
+        for segment in damage.segments:
+            self._report.note([Finding(code="lexemes_differ", path=None, detail=f"segment {segment}")])
+        for path, edition in self._editions:
+            if edition not in damage.sound:
+                self._report.note([Finding(code="lexemes_differ", path=path, detail="not in the index")])
 
     async def check_counts(self) -> None:
         """The counts that status shows."""
@@ -230,6 +240,7 @@ class _Checker:
 
     async def _count(self, pages: list[FullPage], entries: list[FullEntry]) -> None:
         self._pages += len(pages)
+        self._editions += [(page.path, page.edition) for page in pages]
         self._chunks += await verify.count_places(self._conn, [page.page_id for page in pages])
         self._open += sum(entry.state == "open" for entry in entries)
         self._acknowledged += sum(entry.state == "acknowledged" for entry in entries)

@@ -102,6 +102,7 @@ async def _clear(conn: Connection, source: dict[str, str], batch: Batch, tally: 
 async def _put_pages(conn: Connection, source: dict[str, str], batch: Batch, tally: _Tally) -> None:
     if not batch.only_adds:
         tally.touched |= await _ids(conn, "update_pages", source)
+        await conn.execute(SQL["set_editions"], source)
         await conn.execute(SQL["refresh_fingerprints"], source)
         await conn.execute(SQL["trim_chunks"], source)
         await conn.execute(SQL["trim_links"], source)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
 
 from gbrain.domain.content import Chunk, PageContent
-from gbrain.domain.passages import head_of, passage_hash
+from gbrain.domain.lexing import counted
+from gbrain.domain.passages import below, head_of, passage_hash
+from gbrain.domain.postings import NO_WORDS, Words, words_of
 from gbrain.store.binary_copy import bytea, int4, text, text_array
 
 _PLACE = struct.Struct("!hiqiii32siiii")
@@ -41,6 +44,8 @@ class EncodedPage(NamedTuple):
     """SHA-256 of the texts."""
     texts: list[bytes]
     """Rows of `copy_texts`."""
+    words: list[Words]
+    """Those of `places`, in order; a blank text has none."""
 
 
 def encode_page(page_id: int, content: PageContent) -> EncodedPage:
@@ -57,7 +62,19 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
         links=[encode_link(page_id, ordinal, *link) for ordinal, link in enumerate(content.links)],
         hashes=[chunk.text_hash for chunk in content.chunks],
         texts=[_TEXT.pack(_FIELDS_OF_TEXT, 32, chunk.text_hash) + text(chunk.text) for chunk in content.chunks],
+        words=words_in(content.title, content.chunks),
     )
+
+
+def words_in(title: str, chunks: Sequence[Chunk]) -> list[Words]:
+    """The words of a page's chunks, as they are indexed."""
+    of_title = counted(title)
+    return [
+        words_of(of_title, counted(" ".join(below(title, chunk.headings))), chunk.text)
+        if chunk.text and not chunk.text.isspace()
+        else NO_WORDS
+        for chunk in chunks
+    ]
 
 
 def encode_place(

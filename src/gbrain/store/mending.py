@@ -5,14 +5,14 @@ What is found stays so until the lease is proved: nobody else writes this source
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
 from gbrain.domain.outcome import Counts
 from gbrain.domain.steps import Step
-from gbrain.store import leases, models, pending
+from gbrain.store import leases, models, pending, segments
 from gbrain.store.batch import bound, record_counts
 from gbrain.store.connection import Connection, Pool, answering
 from gbrain.store.rows import Writer
@@ -59,6 +59,33 @@ async def wrong_texts(pool: Pool, source_id: str) -> AsyncIterator[list[int]]:
         if wrong := [row[0] for row in rows if row[2]]:
             yield wrong
         after = rows[-1][1] if len(rows) == PIECE else None
+
+
+async def wrong_words(pool: Pool, source_id: str) -> segments.Damage:
+    """The parts of the index of words that are not as they were written."""
+    async with pool.connection() as conn:
+        return await segments.damaged(conn, source_id)
+
+
+async def lost_words(pool: Pool, source_id: str, sound: Set[int]) -> AsyncIterator[list[int]]:
+    """The editions of pages that stand in no sound part of the index, piece by piece."""
+    async with pool.connection() as conn:
+        found = [editions async for editions in segments.doubted(conn, source_id, sound)]
+    for editions in found:
+        yield editions
+
+
+async def doubt_words(conn: Connection, writer: Writer, editions: Sequence[int]) -> None:
+    """Have these pages indexed anew, by this run or, should it be cut off, by any later one."""
+    async with _fenced(conn, writer):
+        await segments.doubt(conn, writer.source_id, editions)
+        await conn.execute(SQL["unsettle"], {"source": writer.source_id})
+
+
+async def drop_words(conn: Connection, writer: Writer, segment: int) -> None:
+    """Take a part of the index away."""
+    async with _fenced(conn, writer):
+        await segments.drop(conn, writer.source_id, segment)
 
 
 async def wrong_counts(pool: Pool, source_id: str) -> RightCounts | None:

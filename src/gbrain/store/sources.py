@@ -15,7 +15,20 @@ from gbrain.store.connection import Connection
 from gbrain.store.statements import statements
 
 SQL = statements("sources")
-_PARTS = ("last_places", "links", "chunks", "texts", "pages", "ledger", "runs", "coverage", "state", "source")
+_PARTS = (
+    "last_places",
+    "links",
+    "chunks",
+    "texts",
+    "postings",
+    "segments",
+    "pages",
+    "ledger",
+    "runs",
+    "coverage",
+    "state",
+    "source",
+)
 """What is removed of a source, in this order."""
 
 

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
+from gbrain.store import segments
 from gbrain.store.binary_copy import Encoder, boolean, bytea, int4, int8, jsonb, row, stream, text
 from gbrain.store.connection import Connection
 from gbrain.store.encoded import Place, encode_link, encode_place, place_row
 from gbrain.store.rows import Batch, LedgerRow, PageRow, Writer
+from gbrain.store.segments import Indexed
 from gbrain.store.statements import statements
 
 SQL = statements("batch")
 
 _COLUMNS: dict[str, tuple[Encoder, ...]] = {
-    "copy_pages": (int8, boolean, boolean, bytea, bytea, bytea, text, text, text, jsonb, int4, int4, int4),
+    "copy_pages": (int8, boolean, boolean, bytea, bytea, bytea, text, text, text, jsonb, int4, int4, int4, int8),
     "copy_removed": (int8, boolean),
     "copy_slugs": (int8, bytea, text, boolean),
     "copy_ledger": (bytea, bytea, int4, bytea, text, text, text, text),
@@ -53,6 +55,8 @@ class Compared:
     places: Mapping[int, Sequence[Place]]
     links: Mapping[int, Sequence[bytes]]
     touched: set[int]
+    reworded: set[int]
+    """The pages of which a place differs: its words may."""
 
 
 async def compare(conn: Connection, source_id: str, batch: Batch) -> Compared:
@@ -61,15 +65,19 @@ async def compare(conn: Connection, source_id: str, batch: Batch) -> Compared:
     links = await _stored(conn, "links_of", encode_link, source_id, batch)
     new_places = {page.page_id: _new(page.content.places, places[page.page_id]) for page in batch.pages}
     new_links = {page.page_id: _new(page.content.links, links[page.page_id]) for page in batch.pages}
-    touched = {
+    reworded = {
         page.page_id
         for page in batch.pages
-        if new_places[page.page_id]
-        or new_links[page.page_id]
-        or not places[page.page_id].keys() <= set(range(len(page.content.places)))
-        or not links[page.page_id].keys() <= set(range(len(page.content.links)))
+        if new_places[page.page_id] or not places[page.page_id].keys() <= set(range(len(page.content.places)))
     }
-    return Compared(stored_places=places, places=new_places, links=new_links, touched=touched)
+    relinked = {
+        page.page_id
+        for page in batch.pages
+        if new_links[page.page_id] or not links[page.page_id].keys() <= set(range(len(page.content.links)))
+    }
+    return Compared(
+        stored_places=places, places=new_places, links=new_links, touched=reworded | relinked, reworded=reworded
+    )
 
 
 async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
@@ -79,8 +87,9 @@ async def stage(conn: Connection, writer: Writer, batch: Batch) -> Staged:
         await conn.execute(SQL["create_change_stage"])
     compared = await compare(conn, writer.source_id, batch)
     places = compared.stored_places
+    editions = await segments.put(conn, writer.source_id, await _to_index(conn, writer.source_id, batch, compared))
     ledger = await new_entries(conn, writer.source_id, writer.fingerprint, batch)
-    await _copy_values(conn, "copy_pages", (_page(page, writer.fingerprint) for page in batch.pages))
+    await _copy_values(conn, "copy_pages", (_page(page, writer.fingerprint, editions) for page in batch.pages))
     await _copy(conn, "copy_texts", await _missing_texts(conn, writer.source_id, batch, places))
     await _copy(conn, "copy_chunks", map(place_row, chain.from_iterable(compared.places.values())))
     await _copy(conn, "copy_links", chain.from_iterable(compared.links.values()))
@@ -147,12 +156,24 @@ async def _copy(conn: Connection, name: str, rows: Iterable[bytes]) -> None:
             await copy.write(piece)
 
 
-def _page(page: PageRow, fingerprint: bytes) -> Values:
+async def _to_index(conn: Connection, source_id: str, batch: Batch, compared: Compared) -> list[Indexed]:
+    """The pages whose words the index does not have as they are to be."""
+    old = [page.page_id for page in batch.pages if not page.is_new and page.page_id not in compared.reworded]
+    missing = await segments.unindexed(conn, source_id, old)
+    return [
+        Indexed(page_id=page.page_id, words=page.content.words)
+        for page in batch.pages
+        if page.is_new or page.page_id in compared.reworded or page.page_id in missing
+    ]
+
+
+def _page(page: PageRow, fingerprint: bytes, editions: Mapping[int, int]) -> Values:
+    """Its edition is 0 where the index has its words already."""
     content = page.content
     return (
         *(page.page_id, page.is_new, page.renamed, page.path, page.blob, fingerprint, page.slug),
         *(content.kind, content.title, content.front_matter, content.body_line),
-        *(len(content.places), len(content.links)),
+        *(len(content.places), len(content.links), editions.get(page.page_id, 0)),
     )
 
 

@@ -26,11 +26,10 @@ class KeptCounts(NamedTuple):
 
 
 class TextCheck(NamedTuple):
-    """A text by its hash, and whether hash, lexemes and use are as they should be."""
+    """A text by its hash, and whether hash and use are as they should be."""
 
     hash: bytes
     is_intact: bool
-    has_right_lexemes: bool
     is_used: bool
 
 

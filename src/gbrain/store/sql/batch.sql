@@ -2,7 +2,7 @@
 -- name: create_stage
 CREATE TEMP TABLE stage_pages (page_id bigint, is_new boolean, renamed boolean, path bytea, blob bytea,
     fingerprint bytea, slug text COLLATE "C", kind text, title text, front_matter jsonb, body_line integer,
-    chunk_count integer, link_count integer) ON COMMIT DROP;
+    chunk_count integer, link_count integer, edition bigint) ON COMMIT DROP;
 CREATE TEMP TABLE stage_texts (hash bytea, text text) ON COMMIT DROP;
 CREATE TEMP TABLE stage_chunks (page_id bigint, ordinal integer, hash bytea, headings text[], first_line integer,
     last_line integer, passage bytea) ON COMMIT DROP;
@@ -19,7 +19,7 @@ CREATE TEMP TABLE stage_loose (text_id bigint, passage bytea) ON COMMIT DROP
 -- The pages of a batch.
 -- name: copy_pages
 COPY stage_pages (page_id, is_new, renamed, path, blob, fingerprint, slug, kind, title, front_matter, body_line,
-    chunk_count, link_count) FROM STDIN (FORMAT binary)
+    chunk_count, link_count, edition) FROM STDIN (FORMAT binary)
 
 -- Their texts, each once.
 -- name: copy_texts
@@ -144,7 +144,8 @@ WHERE s.page_id IS NULL AND l.source_id = %(source)s AND substr(l.path, 1, 1000)
 -- name: update_pages
 UPDATE gbrain.pages AS p
 SET path = s.path, blob = s.blob, fingerprint = s.fingerprint, slug = s.slug, kind = s.kind, title = s.title,
-    front_matter = s.front_matter, body_line = s.body_line
+    front_matter = s.front_matter, body_line = s.body_line,
+    edition = CASE WHEN s.edition > 0 THEN s.edition ELSE p.edition END
 FROM stage_pages AS s
 WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s
   AND (p.path, p.blob, p.slug, p.kind, p.title, p.front_matter, p.body_line)
@@ -156,13 +157,18 @@ RETURNING p.id
 UPDATE gbrain.pages AS p SET fingerprint = s.fingerprint FROM stage_pages AS s
 WHERE NOT s.is_new AND p.id = s.page_id AND p.source_id = %(source)s AND p.fingerprint <> s.fingerprint
 
+-- Other pages whose words are in the index anew.
+-- name: set_editions
+UPDATE gbrain.pages AS p SET edition = s.edition FROM stage_pages AS s
+WHERE NOT s.is_new AND s.edition > 0 AND p.id = s.page_id AND p.source_id = %(source)s AND p.edition <> s.edition
+
 -- Pages that were not there.
 -- name: insert_pages
-INSERT INTO gbrain.pages (id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line)
-SELECT page_id, %(source)s, path, blob, fingerprint, slug, kind, title, front_matter, body_line
+INSERT INTO gbrain.pages (id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line, edition)
+SELECT page_id, %(source)s, path, blob, fingerprint, slug, kind, title, front_matter, body_line, edition
 FROM stage_pages WHERE is_new
 
--- Texts the source does not have yet; their lexemes are made here, and only for these. The limit has each looked up by
+-- Texts the source does not have yet. The limit has each looked up by
 -- the index: a join would read all texts of the source in each batch while there are no statistics, as in a first sync.
 -- name: insert_texts
 INSERT INTO gbrain.texts (source_id, hash, text)

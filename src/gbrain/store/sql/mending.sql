@@ -15,17 +15,15 @@ WHERE NOT EXISTS (SELECT FROM gbrain.pages AS p WHERE p.id = l.page_id)
 ORDER BY l.page_id, l.ordinal
 LIMIT %(limit)s
 
--- The next texts of a source, each with whether it must go: its hash or its lexemes are not its text's, or no place of a
--- page needs it. They are picked first: else the planner reads all places of the brain for each piece.
+-- The next texts of a source, each with whether it must go: its hash is not its text's, or no place of a page needs it. They are picked first: else the planner reads all places of the brain for each piece.
 -- name: texts_after
 WITH piece AS MATERIALIZED (
-    SELECT id, source_id, hash, text, search FROM gbrain.texts
+    SELECT id, source_id, hash, text FROM gbrain.texts
     WHERE source_id = %(source)s AND hash > %(after)s
     ORDER BY hash LIMIT %(limit)s
 )
 SELECT t.id, t.hash,
        sha256(convert_to(t.text, 'UTF8')) <> t.hash
-       OR t.search IS DISTINCT FROM to_tsvector('pg_catalog.english', t.text)
        OR NOT EXISTS (SELECT FROM gbrain.chunks AS c JOIN gbrain.pages AS p ON p.id = c.page_id
                       WHERE c.text_id = t.id AND p.source_id = t.source_id)
 FROM piece AS t ORDER BY t.hash

@@ -89,6 +89,14 @@ DELETE FROM gbrain.chunks AS c USING gbrain.pages AS p WHERE p.source_id = %(id)
 -- name: remove_texts
 DELETE FROM gbrain.texts WHERE source_id = %(id)s
 
+-- Its words.
+-- name: remove_postings
+DELETE FROM gbrain.postings AS w USING gbrain.segments AS s WHERE s.source_id = %(id)s AND w.segment_id = s.id
+
+-- The parts of the index that they stood in.
+-- name: remove_segments
+DELETE FROM gbrain.segments WHERE source_id = %(id)s
+
 -- Its pages.
 -- name: remove_pages
 DELETE FROM gbrain.pages WHERE source_id = %(id)s

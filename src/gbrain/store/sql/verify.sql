@@ -12,7 +12,7 @@ SELECT pages, chunks, failures_open, failures_acknowledged FROM gbrain.states WH
 
 -- The pages of a source in byte order of path, whole.
 -- name: pages_after
-SELECT path, id, blob, fingerprint, slug, kind, title, front_matter, body_line
+SELECT path, id, blob, fingerprint, slug, kind, title, front_matter, body_line, edition
 FROM gbrain.pages
 WHERE source_id = %(source)s AND substr(path, 1, 1000) >= substr(%(after)s::bytea, 1, 1000) AND path > %(after)s::bytea
 ORDER BY substr(path, 1, 1000), path
@@ -41,15 +41,15 @@ SELECT count(*) FROM gbrain.chunks WHERE page_id = ANY(%(pages)s)
 SELECT page_id, ordinal, kind, target, line FROM gbrain.links
 WHERE page_id = ANY(%(pages)s) ORDER BY page_id, ordinal
 
--- The next texts of a source, each with what is wrong with it: its hash, its lexemes, or that no place needs it. They
+-- The next texts of a source, each with what is wrong with it: its hash, or that no place needs it. They
 -- are picked first: else the planner reads all places of the brain for each piece.
 -- name: texts_after
 WITH piece AS MATERIALIZED (
-    SELECT id, source_id, hash, text, search FROM gbrain.texts
+    SELECT id, source_id, hash, text FROM gbrain.texts
     WHERE source_id = %(source)s AND hash > %(after)s
     ORDER BY hash LIMIT %(limit)s
 )
-SELECT t.hash, sha256(convert_to(t.text, 'UTF8')) = t.hash, t.search = to_tsvector('pg_catalog.english', t.text),
+SELECT t.hash, sha256(convert_to(t.text, 'UTF8')) = t.hash,
        EXISTS (SELECT FROM gbrain.chunks AS c JOIN gbrain.pages AS p ON p.id = c.page_id
                WHERE c.text_id = t.id AND p.source_id = t.source_id)
 FROM piece AS t ORDER BY t.hash

@@ -1,0 +1,186 @@
+"""Segments: the parts in which the index of words is written and kept."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from array import array
+from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from dataclasses import dataclass
+
+from gbrain.domain.fingerprint import LEXEME_RULE
+from gbrain.domain.postings import Words, checksum, inverted
+from gbrain.store.binary_copy import stream
+from gbrain.store.connection import Connection
+from gbrain.store.statements import statements
+
+SQL = statements("segments")
+_POSTING = struct.Struct("!hiqiqi")
+_FIELDS = 3
+_PIECE = 2000
+_BEFORE_ALL = -(1 << 63)
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """A page whose words go into the index: those of each of its places, in order."""
+
+    page_id: int
+    words: Sequence[Words]
+
+
+async def unindexed(conn: Connection, source_id: str, page_ids: Sequence[int]) -> set[int]:
+    """The pages whose words are not in the index by today's rule."""
+    values = {"source": source_id, "pages": list(page_ids), "rule": LEXEME_RULE}
+    return {row[0] for row in await (await conn.execute(SQL["unindexed"], values)).fetchall()} if page_ids else set()
+
+
+async def put(conn: Connection, source_id: str, pages: Sequence[Indexed]) -> dict[int, int]:
+    """Write the words of some pages as a segment; the edition of each page that has any, by page.
+
+    Nobody sees it before the transaction ends, and it holds nothing that another writer wants.
+    """
+    if not pages:
+        return {}
+    rows = await (await conn.execute(SQL["new_editions"], {"count": len(pages)})).fetchall()
+    editions = sorted(row[0] for row in rows)
+    texts = [words for page in pages for words in page.words]
+    postings = list(inverted(texts))
+    starts, start = [], 0
+    for page in pages:
+        starts.append(start)
+        start += len(page.words)
+    segment = await insert(
+        conn,
+        source_id,
+        Head(
+            texts=len(texts),
+            lexemes=sum(sum(words.times) for words in texts),
+            checksum=sum(checksum(term, entries) for term, entries in postings),
+            editions=editions,
+            starts=starts,
+        ),
+    )
+    await copy_postings(conn, segment, postings)
+    return {page.page_id: edition for page, edition in zip(pages, editions, strict=True)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """Segments that are not as they were written, and the editions that stand in sound ones."""
+
+    segments: list[int]
+    sound: set[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What a segment is, its words apart."""
+
+    texts: int
+    lexemes: int
+    checksum: int
+    editions: Sequence[int]
+    starts: Sequence[int]
+
+
+async def damaged(conn: Connection, source_id: str) -> Damage:
+    """The segments of a source whose words are not those that were written, and the editions of the others."""
+    wrong, sound = [], set[int]()
+    for segment, kept, editions in await (
+        await conn.execute(SQL["sums"], {"source": source_id}, binary=True)
+    ).fetchall():
+        if await _sum(conn, segment) == int.from_bytes(kept, "little"):
+            sound.update(numbers(editions))
+        else:
+            wrong.append(segment)
+    return Damage(segments=wrong, sound=sound)
+
+
+async def doubted(conn: Connection, source_id: str, sound: Set[int]) -> AsyncIterator[list[int]]:
+    """The editions of pages that none of the sound ones is, piece by piece; none that is 0, which says so itself."""
+    after = 0
+    while True:
+        values = {"source": source_id, "after": after, "limit": _PIECE}
+        rows = await (await conn.execute(SQL["editions_after"], values)).fetchall()
+        if found := [edition for _, edition in rows if edition and edition not in sound]:
+            yield found
+        if len(rows) < _PIECE:
+            return
+        after = rows[-1][0]
+
+
+async def doubt(conn: Connection, source_id: str, editions: Sequence[int]) -> None:
+    """Have the words of these pages indexed anew by the batch that comes to them."""
+    await conn.execute(SQL["doubt"], {"source": source_id, "editions": list(editions)})
+
+
+async def drop(conn: Connection, source_id: str, segment: int) -> None:
+    """Take a segment away."""
+    await conn.execute(SQL["drop_postings"], {"segment": segment})
+    await conn.execute(SQL["drop"], {"segment": segment, "source": source_id})
+
+
+async def postings(conn: Connection, segment: int) -> AsyncIterator[list[tuple[int, bytes]]]:
+    """The words of a segment in order of term, piece by piece."""
+    after = _BEFORE_ALL
+    while True:
+        values = {"segment": segment, "after": after, "limit": _PIECE}
+        rows = await (await conn.execute(SQL["postings_after"], values, binary=True)).fetchall()
+        yield [(term, entries) for term, entries in rows]
+        if len(rows) < _PIECE:
+            return
+        after = rows[-1][0]
+
+
+def numbers(editions: bytes) -> array[int]:
+    """The editions of a segment."""
+    found = array("q", editions)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
+async def _sum(conn: Connection, segment: int) -> int:
+    found = 0
+    async for piece in postings(conn, segment):
+        found += sum(checksum(term, entries) for term, entries in piece)
+    return found & _MASK
+
+
+async def insert(conn: Connection, source_id: str, head: Head) -> int:
+    """A new segment's id."""
+    values = {
+        "source": source_id,
+        "rule": LEXEME_RULE,
+        "texts": head.texts,
+        "lexemes": head.lexemes,
+        "checksum": _bytes_of(head.checksum),
+        "editions": struct.pack(f"<{len(head.editions)}q", *head.editions),
+        "starts": struct.pack(f"<{len(head.starts)}I", *head.starts),
+    }
+    row = await (await conn.execute(SQL["insert"], values)).fetchone()
+    if row is None:
+        raise RuntimeError("the server made no segment")
+    segment: int = row[0]
+    return segment
+
+
+async def seal(conn: Connection, segment: int, *, checksum: int, lexemes: int) -> None:
+    """Say of a segment what its words come to, where that was not known before."""
+    values = {"segment": segment, "lexemes": lexemes, "checksum": _bytes_of(checksum)}
+    await conn.execute(SQL["seal"], values)
+
+
+def _bytes_of(checksum: int) -> bytes:
+    return (checksum & _MASK).to_bytes(8, "little")
+
+
+async def copy_postings(conn: Connection, segment: int, postings: Iterable[tuple[int, bytes]]) -> None:
+    """Send a segment's words, in order of term."""
+    pack = _POSTING.pack
+    rows = (pack(_FIELDS, 8, segment, 8, term, len(entries)) + entries for term, entries in postings)
+    async with conn.cursor() as cursor, cursor.copy(SQL["copy_postings"]) as copy:
+        for piece in stream(rows):
+            await copy.write(piece)
