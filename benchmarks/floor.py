@@ -1,7 +1,7 @@
 """The floor: what any program must at least do to bring these pages into these tables.
 
 All `git cat-file` children side by side, then plain COPY of the finished rows, one connection a source, side by side,
-from memory into the same empty tables with the same indexes. The server makes the search column from the text.
+from memory into the same empty tables with the same indexes, the index of words among them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ import psycopg
 from gbrain.postgres.embedded import EmbeddedServer
 
 _TABLES = {
-    "pages": "id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line",
+    "pages": "id, source_id, path, blob, fingerprint, slug, kind, title, front_matter, body_line, edition",
     "texts": "id, source_id, hash, text",
     "chunks": "page_id, ordinal, text_id, headings, first_line, last_line, passage",
     "links": "page_id, ordinal, kind, target, line",
+    "segments": "id, source_id, rule, texts, lexemes, checksum, editions, starts",
+    "postings": "segment_id, term, entries",
 }
 _OF_SOURCE = {
     "pages": "gbrain.pages WHERE source_id = '{0}'",
     "texts": "gbrain.texts WHERE source_id = '{0}'",
     "chunks": "gbrain.chunks WHERE page_id IN (SELECT id FROM gbrain.pages WHERE source_id = '{0}')",
     "links": "gbrain.links WHERE page_id IN (SELECT id FROM gbrain.pages WHERE source_id = '{0}')",
+    "segments": "gbrain.segments WHERE source_id = '{0}'",
+    "postings": "gbrain.postings WHERE segment_id IN (SELECT id FROM gbrain.segments WHERE source_id = '{0}')",
 }
 
 Rows = dict[str, bytes]

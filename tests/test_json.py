@@ -65,7 +65,7 @@ USAGE_ERRORS = [
 LATER = [
     *[("sync", "--all", "--json", flag) for flag in ("--timeout=soon", "--progress=loud", "--interval=5m")],
     *[("sources", word, "--json") for word in ("webhook", "nonsense")],
-    *[(word, "--json") for word in ("search", "code", "doctor", "jobs", "serve", "mcp", "tokens")],
+    *[(word, "--json") for word in ("code", "doctor", "jobs", "serve", "mcp", "tokens")],
 ]
 
 

@@ -26,7 +26,7 @@ _FILES = sorted(file.stem for file in (_STORE / "sql").glob("*.sql"))
 _ALL = [(file, name) for file in _FILES for name in statements(file)]
 _SEVERAL_IN_ONE = {("batch", "create_stage"), ("batch", "create_change_stage")}
 _OF_A_BATCH = ("batch", "pending")
-_OF_MODELS = ("pending", "models", "backlog", "vectors", "status", "vector_transfer")
+_OF_MODELS = ("pending", "models", "backlog", "vectors", "status", "vector_transfer", "search")
 _MODEL = 987
 _NOW = datetime(2026, 11, 5, tzinfo=UTC)
 
@@ -80,6 +80,7 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("mending", "recount"): {"pages": 1},
     ("mending", "bound_recount"): {"limit": "10000ms", "longest": "100000ms"},
     ("verify", "bound"): {"limit": "60s"},
+    ("search", "bound_nearest"): {"limit": "10000ms"},
     ("sources", "failures"): {"skipped": True},
     ("sources", "create"): {"id": "new", "path": None},
     ("sources", "change"): {"path": None},
@@ -114,6 +115,17 @@ _OF_FILE: dict[str, dict[str, Any]] = {
         "editions": [1, 2],
         "sources": ["one"],
         "limit": 10,
+    },
+    "search": {
+        "sources": ["one"],
+        "rule": 1,
+        "segments": [1],
+        "terms": [1],
+        "numbers": [1],
+        "editions": [1],
+        "ordinals": [0],
+        "limit": 10,
+        "width": "100",
     },
     "compacting": {"segment": 1, "rule": 1, "editions": [1, 2], "first": -5, "last": 5},
     "throttle": {"tokens": 1},

@@ -17,6 +17,7 @@ from reference_pages.meanings import (
     HEALTH_REASONS,
     HEALTHS,
     MODEL_STATES,
+    NOTES,
     PHASES,
     STALENESS,
     STATUSES,
@@ -42,6 +43,11 @@ def page() -> str:
             "What verification finds (`code` of a finding)",
             "",
             _table("code | meaning", _meant(words("sources-verify", "code"), FINDINGS)),
+        ),
+        _section(
+            "What stood in the way of a search (`code` of a note)",
+            "",
+            _table("code | meaning", _meant(words("search", "code"), NOTES)),
         ),
         _section(
             "Why a path has no page (`reason`)",

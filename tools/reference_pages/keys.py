@@ -167,6 +167,10 @@ MEANINGS = {
     "refusals.path": "The path of a page that it stands on.",
     "refusals.reason": "What the provider said.",
     "refused_at": "When it did.",
+    # Search
+    "search.path": "The page's path.",
+    "search.title": "The page's title.",
+    "search.slug": "The page's slug.",
     # The status
     "embedding_column": "The active model, whose embeddings are counted; null without one, or where embedding is off.",
     "unacknowledged_failures": "The open failures of all these sources.",

@@ -96,9 +96,17 @@ FINDINGS = {
     "chunks_differ": "A page's chunks are not those that its file gives.",
     "links_differ": "A page's links are not those that its file gives.",
     "text_damaged": "A text is not the one that its hash was taken of.",
-    "lexemes_differ": "What is searched of a text is not what the text gives.",
+    "lexemes_differ": "A part of the index of words is not as it was written, or a page is in none.",
     "text_orphaned": "A text stands on no page.",
     "count_differs": "A count that status shows is not that of the rows.",
     "pending_differs": "The count of chunks without a vector of a model is not that of the rows.",
     "backlog_missing": "A chunk has no vector of a model, and is not in the list of what gets one.",
+}
+
+NOTES = {
+    "no_model": "There is no embedding model: pages are found by their words alone.",
+    "vectors_incomplete": "Some texts have no vector yet: they are found by their words alone.",
+    "no_vector": "What was asked could not be embedded: pages are found by their words alone.",
+    "no_words": "Nothing of what was asked can be looked up by words.",
+    "index_outdated": "Some sources were indexed by another version: what was not synced since is not found by words.",
 }

@@ -15,7 +15,7 @@ import click
 import typer
 
 from gbrain import __version__, logs, standard_error
-from gbrain.cli import brain, embed, models, show, sources, sync, transfer
+from gbrain.cli import brain, embed, models, search, show, sources, sync, transfer
 from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
 from gbrain.cli.narrowing import narrowed
 from gbrain.cli.state import Globals, Terminated
@@ -31,6 +31,7 @@ app = typer.Typer(
 brain.register(app)
 sync.register(app)
 embed.register(app)
+search.register(app)
 show.register(app)
 transfer.register(app)
 app.add_typer(sources.app, name="sources")

@@ -21,13 +21,13 @@ def to_merge(texts: Sequence[int], live: int) -> slice | None:
     dead = sum(texts) - live
     if dead > max(_FORGIVEN_TEXTS, _FORGIVEN_SHARE * sum(texts)):
         return slice(0, len(texts))
-    found, most, start = None, 0, len(texts)
+    start = len(texts)
     for level in range(_level(max(texts, default=0)) + 1):
         while start > 0 and _level(texts[start - 1]) <= level:
             start -= 1
-        if len(texts) - start >= TOGETHER and len(texts) - start > most:
-            found, most = slice(start, len(texts)), len(texts) - start
-    return found
+        if len(texts) - start >= TOGETHER:
+            return slice(start, len(texts))
+    return None
 
 
 def _level(texts: int) -> int:

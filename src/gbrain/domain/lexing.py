@@ -59,10 +59,10 @@ def term(lexeme: str) -> int:
     return int.from_bytes(blake2b(lexeme.encode(errors="replace"), digest_size=8).digest(), "little", signed=True)
 
 
-def asked(text: str) -> list[str]:
-    """The lexemes to look up for what somebody wrote, each once, in order."""
+def asked(text: str) -> dict[str, int]:
+    """The lexemes to look up for what somebody wrote, in order, and how often each was."""
     found = (lexeme for token in _tokens(text) for lexeme in _of_token(token) if not _is_alone_in_a_run(lexeme, token))
-    return list(dict.fromkeys(found))
+    return dict(Counter(found))
 
 
 def located(text: str) -> Iterator[tuple[int, int, str]]:
@@ -81,7 +81,11 @@ def fold(token: str) -> str:
     """A token or a part of one in small letters, without accents on Latin ones, in its compatibility form."""
     if token.isascii():
         return token.lower()
-    plain = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", token).casefold())
+    compatible = unicodedata.normalize("NFKC", token)
+    is_token = (
+        _any_token().fullmatch(compatible) is not None
+    )  # what a fraction or a letter in brackets is made of is not
+    plain = unicodedata.normalize("NFD", (compatible if is_token else token).casefold())
     kept = (one for at, one in enumerate(plain) if not (at and unicodedata.combining(one) and plain[at - 1].isascii()))
     return unicodedata.normalize("NFC", "".join(kept))
 

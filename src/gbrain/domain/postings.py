@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENTRY_BYTES = 8
-TITLE_TIMES = 2
-"""So often a page's title counts in each of its texts."""
+TITLE_TIMES = 1
+"""So often a page's title counts in each of its texts, besides where it stands."""
 
 _NUMBER_SHIFT, _LENGTH_SHIFT = 16, 8
 _MASK = (1 << 64) - 1

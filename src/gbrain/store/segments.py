@@ -142,6 +142,14 @@ def numbers(editions: bytes) -> array[int]:
     return found
 
 
+def firsts(starts: bytes) -> array[int]:
+    """The number of the first text of each page of a segment."""
+    found = array("I", starts)
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
+
+
 async def _sum(conn: Connection, segment: int) -> int:
     found = 0
     async for piece in postings(conn, segment):

@@ -1,0 +1,149 @@
+"""Ranking texts by their words: the entries of what is asked for, added up by BM25."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import nlargest
+from typing import TYPE_CHECKING
+
+from gbrain.domain.bm25 import rarity, saturation
+from gbrain.domain.postings import ENTRY_BYTES, unpacked
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_FEW = 20_000
+"""So many entries are added up without numpy, which takes 0.1 s to import."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Word:
+    """A lexeme that is asked for: its entries in each segment, behind the number that the segment's first text has."""
+
+    lexeme: str
+    entries: Sequence[tuple[int, bytes]]
+
+    @property
+    def texts(self) -> int:
+        """In how many texts it stands."""
+        return sum(len(data) for _, data in self.entries) // ENTRY_BYTES
+
+    def numbers(self) -> Iterator[int]:
+        """Those texts."""
+        return (first + (entry >> 16) for first, data in self.entries for entry in unpacked(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """What is ranked: how many texts there are, and how many lexemes a text has on average."""
+
+    texts: int
+    mean_length: float
+
+
+class Ranking:
+    """The texts that have any of some words, each with its score."""
+
+    def __init__(self, words: Mapping[Word, int], collection: Collection) -> None:
+        """`words` with how often each was asked for."""
+        self._words = list(words)
+        self._weights = [times * rarity(collection.texts, word.texts) for word, times in words.items()]
+        self._mean_length = round(collection.mean_length, 1)
+        self._scores: Mapping[int, float] | _Dense
+        if sum(word.texts for word in words) <= _FEW:
+            self._scores = self._added()
+        else:
+            self._scores = _Dense(self._words, self._weights, self._mean_length, collection.texts)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def best(self, count: int, among: frozenset[int] | None = None) -> list[tuple[int, float]]:
+        """The texts with the highest scores, best first, of equal ones the lowest number; `among` bounds which."""
+        if isinstance(self._scores, _Dense):
+            return self._scores.best(count, among)
+        scores = self._scores.items() if among is None else ((n, s) for n, s in self._scores.items() if n in among)
+        return nlargest(count, scores, key=lambda one: (one[1], -one[0]))
+
+    def scores_of(self, numbers: Iterable[int]) -> list[float]:
+        """The scores of some texts; 0 where none of the words stands in one."""
+        if isinstance(self._scores, _Dense):
+            return self._scores.of(numbers)
+        return [self._scores.get(number, 0.0) for number in numbers]
+
+    def parts(self, number: int) -> dict[str, float]:
+        """What each word adds to the score of a text."""
+        table = saturation(self._mean_length)
+        found = {}
+        for word, weight in zip(self._words, self._weights, strict=True):
+            entry = _entry_of(word, number)
+            if entry is not None:
+                found[word.lexeme] = weight * table[entry >> 8 & 255][entry & 255]
+        return found
+
+    def _added(self) -> dict[int, float]:
+        table = saturation(self._mean_length)
+        found: dict[int, float] = {}
+        for word, weight in zip(self._words, self._weights, strict=True):
+            for first, data in word.entries:
+                for entry in unpacked(data):
+                    number = first + (entry >> 16)
+                    found[number] = found.get(number, 0.0) + weight * table[entry >> 8 & 255][entry & 255]
+        return found
+
+
+class _Dense:
+    """A score for each text there is, where many have one."""
+
+    def __init__(self, words: Sequence[Word], weights: Sequence[float], mean_length: float, texts: int) -> None:
+        import numpy as np
+
+        table = _table(mean_length)
+        self._all = np.zeros(texts, np.float64)
+        touched = [np.zeros(0, np.int64)]
+        for word, weight in zip(words, weights, strict=True):
+            for first, data in word.entries:
+                entries = np.frombuffer(data, "<u8").astype(np.int64)
+                numbers = (entries >> 16) + first
+                self._all[numbers] += weight * table[entries & 0xFFFF]
+                touched.append(numbers)
+        self._touched = np.unique(np.concatenate(touched))
+
+    def __len__(self) -> int:
+        return len(self._touched)
+
+    def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
+        import numpy as np
+
+        numbers = self._touched
+        if among is not None:
+            numbers = numbers[np.isin(numbers, np.fromiter(among, np.int64, len(among)))]
+        scores = self._all[numbers]
+        if count < len(numbers):
+            least = np.partition(scores, len(scores) - count)[len(scores) - count]
+            numbers, scores = numbers[scores >= least], scores[scores >= least]
+        order = np.lexsort((numbers, -scores))[:count]
+        return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
+
+    def of(self, numbers: Iterable[int]) -> list[float]:
+        return [float(self._all[number]) for number in numbers]
+
+
+@lru_cache(maxsize=8)
+def _table(mean_length: float) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.array(saturation(mean_length)).reshape(-1)
+
+
+def _entry_of(word: Word, number: int) -> int | None:
+    for first, data in word.entries:
+        entries = unpacked(data)
+        at = bisect_left(entries, (number - first) << 16) if number >= first else len(entries)
+        if at < len(entries) and entries[at] >> 16 == number - first:
+            return entries[at]
+    return None

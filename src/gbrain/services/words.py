@@ -1,0 +1,94 @@
+"""The words of a query, looked up: which texts have them, and which pages those are."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gbrain.domain.lexing import asked, term
+from gbrain.domain.ranking import Collection, Ranking, Word
+from gbrain.store import search
+from gbrain.store.connection import Connection
+from gbrain.store.search import SegmentHead, SegmentPages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a text stands, as the index knows it."""
+
+    number: int
+    edition: int
+    ordinal: int
+
+
+class Index:
+    """The index over some sources, as of one query: its texts are numbered through all segments."""
+
+    def __init__(self, conn: Connection, heads: Sequence[SegmentHead]) -> None:
+        self._conn = conn
+        self._ids = [head.id for head in heads]
+        self._firsts: list[int] = []
+        texts = 0
+        for head in heads:
+            self._firsts.append(texts)
+            texts += head.texts
+        lexemes = sum(head.lexemes for head in heads)
+        self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
+        self._pages: dict[int, SegmentPages] = {}
+
+    @classmethod
+    async def over(cls, conn: Connection, sources: Sequence[str]) -> Index:
+        """The index over these sources."""
+        return cls(conn, await search.segments(conn, sources))
+
+    async def words(self, lexemes: Iterable[str]) -> dict[str, Word]:
+        """The lexemes, looked up."""
+        wanted = {term(lexeme): lexeme for lexeme in lexemes}
+        found = await search.postings(self._conn, self._ids, list(wanted)) if wanted and self._ids else {}
+        first_of = dict(zip(self._ids, self._firsts, strict=True))
+        return {
+            lexeme: Word(
+                lexeme=lexeme,
+                entries=tuple(sorted((first_of[segment], data) for segment, data in found.get(one, ()))),
+            )
+            for one, lexeme in wanted.items()
+        }
+
+    def ranking(self, words: Mapping[Word, int]) -> Ranking:
+        """The texts that have any of the words, which were asked for so often."""
+        return Ranking(words, self.collection)
+
+    async def places(self, numbers: Sequence[int]) -> list[Place]:
+        """Where the texts with these numbers stand."""
+        at = [(number, bisect_right(self._firsts, number) - 1) for number in numbers]
+        await self._load({self._ids[segment] for _, segment in at})
+        return [self._place(number, segment) for number, segment in at]
+
+    async def number_of(self, edition: int, ordinal: int) -> int | None:
+        """The number of a text; None where the index does not have it."""
+        await self._load(self._ids)
+        for segment, first in zip(self._ids, self._firsts, strict=True):
+            pages = self._pages[segment]
+            at = bisect_right(pages.editions, edition) - 1
+            if at >= 0 and pages.editions[at] == edition:
+                return first + pages.starts[at] + ordinal
+        return None
+
+    async def _load(self, segments: Iterable[int]) -> None:
+        if missing := [segment for segment in segments if segment not in self._pages]:
+            self._pages |= await search.pages_of(self._conn, missing)
+
+    def _place(self, number: int, segment: int) -> Place:
+        pages, local = self._pages[self._ids[segment]], number - self._firsts[segment]
+        at = bisect_right(pages.starts, local) - 1
+        return Place(number=number, edition=pages.editions[at], ordinal=local - pages.starts[at])
+
+
+def lexemes_of(texts: Iterable[str]) -> dict[str, int]:
+    """The lexemes of what was written, and how often each was."""
+    found: Counter[str] = Counter()
+    for text in texts:
+        found.update(asked(text))
+    return dict(found)

@@ -1,0 +1,148 @@
+"""What a search reads: segments, postings, places, and the vectors nearest to one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from gbrain.domain.fingerprint import LEXEME_RULE
+from gbrain.store.connection import Connection
+from gbrain.store.segments import firsts, numbers
+from gbrain.store.statements import of_model, statements
+
+SQL = statements("search")
+
+
+class SegmentHead(NamedTuple):
+    """A segment: how many texts it holds, and how many lexemes they have."""
+
+    id: int
+    texts: int
+    lexemes: int
+
+
+class SegmentPages(NamedTuple):
+    """The pages of a segment by edition, rising, and the number of each one's first text."""
+
+    editions: Sequence[int]
+    starts: Sequence[int]
+
+
+class PlaceRow(NamedTuple):
+    """A place that was found, with its page."""
+
+    number: int
+    page_id: int
+    source_id: str
+    slug: str
+    path: bytes
+    title: str
+    kind: str
+    front_matter: dict[str, Any] | None
+    ordinal: int
+    headings: list[str]
+    first_line: int
+    last_line: int
+    passage: bytes | None
+    text: str
+
+
+class Near(NamedTuple):
+    """A place near a vector: the cosine of the two, the page's edition, and which of its texts."""
+
+    cosine: float
+    edition: int
+    ordinal: int
+
+
+async def scope(conn: Connection) -> dict[str, bool]:
+    """The sources that are not archived, and whether each is federated."""
+    rows = await (await conn.execute(SQL["scope"])).fetchall()
+    return dict(rows)
+
+
+async def segments(conn: Connection, sources: Sequence[str]) -> list[SegmentHead]:
+    """The segments of some sources by today's rule, oldest first."""
+    rows = await (await conn.execute(SQL["segments"], _of(sources))).fetchall()
+    return [SegmentHead(*row) for row in rows]
+
+
+async def any_outdated(conn: Connection, sources: Sequence[str]) -> bool:
+    """Whether words of any of the sources are in the index by another rule only."""
+    row = await (await conn.execute(SQL["any_outdated"], _of(sources))).fetchone()
+    return bool(row and row[0])
+
+
+async def postings(
+    conn: Connection, segment_ids: Sequence[int], terms: Sequence[int]
+) -> Mapping[int, list[tuple[int, bytes]]]:
+    """Where terms stand: for each the segments it is in, with its entries."""
+    found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
+    values = {"segments": list(segment_ids), "terms": list(terms)}
+    for term, segment, entries in await (await conn.execute(SQL["postings"], values, binary=True)).fetchall():
+        found[term].append((segment, entries))
+    return found
+
+
+async def pages_of(conn: Connection, segment_ids: Iterable[int]) -> dict[int, SegmentPages]:
+    """The pages of some segments."""
+    values = {"segments": list(segment_ids)}
+    rows = await (await conn.execute(SQL["editions"], values, binary=True)).fetchall()
+    return {segment: SegmentPages(numbers(editions), firsts(starts)) for segment, editions, starts in rows}
+
+
+async def places(
+    conn: Connection, sources: Sequence[str], wanted: Sequence[tuple[int, int, int]]
+) -> dict[int, PlaceRow]:
+    """The places at (number, edition, ordinal) that are still there, by number."""
+    values = {
+        "numbers": [number for number, _, _ in wanted],
+        "editions": [edition for _, edition, _ in wanted],
+        "ordinals": [ordinal for _, _, ordinal in wanted],
+        "sources": list(sources),
+    }
+    rows = await (await conn.execute(SQL["places"], values, binary=True)).fetchall()
+    return {row[0]: PlaceRow(*row) for row in rows}
+
+
+async def nearest(
+    conn: Connection,
+    model_id: int,
+    sources: Sequence[str],
+    vector: Sequence[float],
+    limit: int,
+    *,
+    few: bool,
+    within: timedelta,
+) -> list[Near]:
+    """The places of these sources that are nearest to a vector of length one, nearest first.
+
+    Where they have but `few` texts, each of them is looked at: an index over all sources would find few of theirs.
+    """
+    values = {"sources": list(sources), "vector": literal(vector), "limit": limit}
+    name = "nearest_of_few" if few else "nearest"
+    ms = f"{int(within.total_seconds() * 1000)}ms"
+    async with conn.transaction():
+        await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
+        rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
+    return [Near(*row) for row in rows]
+
+
+async def nearness(
+    conn: Connection, model_id: int, vector: Sequence[float], passages: Sequence[bytes]
+) -> dict[bytes, float]:
+    """The cosines of some passages and a vector of length one, of those that have a vector."""
+    values = {"vector": literal(vector), "passages": list(passages)}
+    rows = await (await conn.execute(of_model(SQL["nearness"], model_id), values, binary=True)).fetchall()
+    return {passage: cosine for passage, cosine in rows if cosine is not None}
+
+
+def literal(vector: Sequence[float]) -> str:
+    """A vector as pgvector reads it."""
+    return f"[{','.join(map(repr, map(float, vector)))}]"
+
+
+def _of(sources: Sequence[str]) -> dict[str, Any]:
+    return {"sources": list(sources), "rule": LEXEME_RULE}

@@ -1,0 +1,62 @@
+-- The sources that a search may look at, and whether they are among those it looks at where none is named.
+-- name: scope
+SELECT id, federated FROM gbrain.sources WHERE archived_at IS NULL ORDER BY id
+
+-- The segments of some sources, oldest first, by today's rule.
+-- name: segments
+SELECT id, texts, lexemes FROM gbrain.segments WHERE source_id = ANY(%(sources)s) AND rule = %(rule)s ORDER BY id
+
+-- Whether any of the sources has pages that are not in the index by today's rule.
+-- name: any_outdated
+SELECT EXISTS (SELECT FROM gbrain.segments WHERE source_id = ANY(%(sources)s) AND rule <> %(rule)s)
+
+-- Where some words stand.
+-- name: postings
+SELECT term, segment_id, entries FROM gbrain.postings
+WHERE segment_id = ANY(%(segments)s) AND term = ANY(%(terms)s)
+
+-- The pages of some segments.
+-- name: editions
+SELECT id, editions, starts FROM gbrain.segments WHERE id = ANY(%(segments)s)
+
+-- Some places of pages, by edition and ordinal, as far as they are what the pages say now and of these sources.
+-- name: places
+SELECT w.number, p.id, p.source_id, p.slug, p.path, p.title, p.kind, p.front_matter, c.ordinal, c.headings, c.first_line,
+       c.last_line, c.passage, t.text
+FROM unnest(%(numbers)s::bigint[], %(editions)s::bigint[], %(ordinals)s::integer[]) AS w (number, edition, ordinal)
+JOIN gbrain.pages AS p ON p.edition = w.edition AND p.edition > 0
+JOIN gbrain.chunks AS c ON c.page_id = p.id AND c.ordinal = w.ordinal
+JOIN gbrain.texts AS t ON t.id = c.text_id
+WHERE p.source_id = ANY(%(sources)s)
+
+-- The places nearest to a vector, by the index: it is asked for more until enough are of these sources.
+-- name: nearest
+SELECT -(v.vector <#> %(vector)s::halfvec), p.edition, c.ordinal
+FROM {vectors} AS v
+JOIN gbrain.chunks AS c ON c.passage = v.passage
+JOIN gbrain.pages AS p ON p.id = c.page_id
+WHERE v.vector IS NOT NULL AND p.source_id = ANY(%(sources)s)
+ORDER BY v.vector <#> %(vector)s::halfvec
+LIMIT %(limit)s
+
+-- The same where the sources have few places: each is looked at.
+-- name: nearest_of_few
+WITH places AS MATERIALIZED (
+    SELECT c.passage, p.edition, c.ordinal FROM gbrain.pages AS p JOIN gbrain.chunks AS c ON c.page_id = p.id
+    WHERE p.source_id = ANY(%(sources)s) AND c.passage IS NOT NULL
+)
+SELECT -(v.vector <#> %(vector)s::halfvec), places.edition, places.ordinal
+FROM places JOIN {vectors} AS v ON v.passage = places.passage
+WHERE v.vector IS NOT NULL
+ORDER BY v.vector <#> %(vector)s::halfvec
+LIMIT %(limit)s
+
+-- How near some passages are to a vector; nothing of those that have none.
+-- name: nearness
+SELECT v.passage, -(v.vector <#> %(vector)s::halfvec)
+FROM {vectors} AS v WHERE v.passage = ANY(%(passages)s)
+
+-- How an index over vectors is asked: for so many at a time, and again until enough fit.
+-- name: bound_nearest
+SELECT set_config('hnsw.ef_search', %(width)s, true), set_config('hnsw.iterative_scan', 'strict_order', true),
+       set_config('statement_timeout', %(limit)s, true)

@@ -1,0 +1,92 @@
+"""Entries of the index: inverted, merged and summed up, however many there are."""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gbrain.domain import postings
+from gbrain.domain.bm25 import MOST_TIMES, length_code, length_of
+from gbrain.domain.lexing import counted, term
+from gbrain.domain.postings import NO_WORDS, Words, checksum, inverted, merged, packed, unpacked, words_of
+
+TERMS = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 3)
+WORDS = st.dictionaries(TERMS, st.integers(1, 255), max_size=5).map(
+    lambda found: Words(array("q", found).tobytes(), bytes(found.values()), length_code(sum(found.values())))
+)
+TEXTS = st.lists(WORDS | st.just(NO_WORDS), max_size=8)
+
+
+def read(found: list[tuple[int, bytes]]) -> dict[int, list[tuple[int, int, int]]]:
+    return {one: [(entry >> 16, entry & 255, entry >> 8 & 255) for entry in unpacked(data)] for one, data in found}
+
+
+def expected(texts: list[Words], kept: list[int] | None = None) -> dict[int, list[tuple[int, int, int]]]:
+    found: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    numbers = kept if kept is not None else range(len(texts))
+    for number, words in zip(numbers, texts, strict=True):
+        for one, times in zip(array("q", words.terms), words.times, strict=True):
+            if number >= 0:
+                found[one].append((number, times, words.length))
+    return dict(found)
+
+
+@pytest.mark.parametrize("few", [0, 1_000_000])
+@given(texts=TEXTS)
+def test_each_term_has_the_texts_it_stands_in_with_or_without_numpy(few: int, texts: list[Words]) -> None:
+    before, postings._FEW = postings._FEW, few
+    try:
+        found = list(inverted(texts))
+    finally:
+        postings._FEW = before
+    assert [one for one, _ in found] == sorted({one for one, _ in found})
+    assert read(found) == expected(texts)
+
+
+@given(parts=st.lists(st.tuples(TEXTS, st.randoms(use_true_random=False)), min_size=1, max_size=4))
+def test_segments_are_merged_without_what_is_gone(parts: list[tuple[list[Words], object]]) -> None:
+    given_parts, all_texts, numbers, number = [], [], [], 0
+    for texts, random in parts:
+        renumbered = []
+        for _ in texts:
+            is_live = random.random() < 0.7  # type: ignore[attr-defined]
+            renumbered.append(number if is_live else -1)
+            number += is_live
+        given_parts.append((list(inverted(texts)), np.array(renumbered, np.int64)))
+        all_texts += texts
+        numbers += renumbered
+    assert read(list(merged(given_parts))) == expected(all_texts, numbers)
+
+
+@given(texts=TEXTS, other=TEXTS)
+def test_checksums_differ_where_the_words_do(texts: list[Words], other: list[Words]) -> None:
+    one, another = list(inverted(texts)), list(inverted(other))
+    sums = [sum(checksum(*word) for word in words) for words in (one, another)]
+    assert (sums[0] == sums[1]) == (one == another)
+
+
+def test_title_and_headings_count_with_the_text() -> None:
+    words = words_of(counted("Gas"), counted("Refunds of gas"), "gas gas price")
+    found = dict(zip(array("q", words.terms), words.times, strict=True))
+    assert found == {term("gas"): 4, term("refund"): 1, term("price"): 1}
+    assert words.length == length_code(6)
+
+
+def test_a_word_that_stands_very_often_counts_as_often_as_a_byte_holds() -> None:
+    words = words_of({}, {}, "word " * 1000)
+    assert words.times == bytes([MOST_TIMES])
+    assert words.length == length_code(1000)
+
+
+def test_entries_are_the_same_bytes_on_every_machine() -> None:
+    assert packed(array("Q", [3 << 16 | 7 << 8 | 2])) == bytes([2, 7, 3, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize("length", [0, 1, 5, 30, 100, 1000, 20_000, 300_000])
+def test_a_length_is_kept_to_four_percent(length: int) -> None:
+    assert abs(length_of(length_code(length)) - length) <= max(0.5, 0.04 * length)

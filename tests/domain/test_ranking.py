@@ -1,0 +1,78 @@
+"""Ranking by words: BM25 as its formula says, by either way of adding up, and parts that make up the whole."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gbrain.domain import ranking
+from gbrain.domain.bm25 import K1, B, length_of, rarity
+from gbrain.domain.postings import packed
+from gbrain.domain.ranking import Collection, Ranking, Word
+
+TEXTS = 60
+ENTRIES = st.dictionaries(
+    st.integers(0, TEXTS - 1), st.tuples(st.integers(1, 255), st.integers(0, 255)), max_size=TEXTS
+)
+ASKED = st.lists(st.tuples(ENTRIES, st.integers(1, 3)), max_size=4)
+
+
+def word(name: str, entries: dict[int, tuple[int, int]], *, cut: int = TEXTS) -> Word:
+    """A word in two segments, the second of which begins with the text `cut`."""
+    parts = [{n: e for n, e in entries.items() if n < cut}, {n - cut: e for n, e in entries.items() if n >= cut}]
+    packs = [
+        packed(array("Q", [n << 16 | length << 8 | times for n, (times, length) in sorted(p.items())])) for p in parts
+    ]
+    return Word(lexeme=name, entries=((0, packs[0]), (cut, packs[1])))
+
+
+@pytest.fixture(params=["few", "many"], autouse=True)
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = ranking._FEW
+    ranking._FEW = before if request.param == "few" else -1
+    yield
+    ranking._FEW = before
+
+
+@given(asked=ASKED, cut=st.integers(0, TEXTS), mean=st.floats(1, 500))
+def test_scores_are_what_the_formula_says(
+    asked: list[tuple[dict[int, tuple[int, int]], int]], cut: int, mean: float
+) -> None:
+    words = {word(str(n), entries, cut=cut): times for n, (entries, times) in enumerate(asked)}
+    found = Ranking(words, Collection(texts=TEXTS, mean_length=mean))
+    scores = found.scores_of(range(TEXTS))
+    for number, score in enumerate(scores):
+        assert score == pytest.approx(by_formula(asked, number, round(mean, 1)), rel=1e-9)
+        assert sum(found.parts(number).values()) == pytest.approx(score, rel=1e-9)
+
+
+def by_formula(asked: list[tuple[dict[int, tuple[int, int]], int]], number: int, mean: float) -> float:
+    total = 0.0
+    for entries, times_asked in asked:
+        if number in entries:
+            times, code = entries[number]
+            idf = math.log(1 + (TEXTS - len(entries) + 0.5) / (len(entries) + 0.5))
+            norm = K1 * (1 - B + B * length_of(code) / mean)
+            total += times_asked * idf * times * (K1 + 1) / (times + norm)
+    return total
+
+
+@given(asked=ASKED, count=st.integers(1, 70), among=st.none() | st.frozensets(st.integers(0, TEXTS)))
+def test_the_best_come_first_and_equal_ones_by_number(
+    asked: list[tuple[dict[int, tuple[int, int]], int]], count: int, among: frozenset[int] | None
+) -> None:
+    words = {word(str(n), entries): times for n, (entries, times) in enumerate(asked)}
+    found = Ranking(words, Collection(texts=TEXTS, mean_length=40.0))
+    numbers = sorted({n for entries, _ in asked for n in entries if among is None or n in among})
+    scores = dict(zip(numbers, found.scores_of(numbers), strict=True))
+    assert found.best(count, among) == sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:count]
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000))
+def test_a_rarer_word_is_worth_more_and_none_is_worth_nothing(one: int, other: int) -> None:
+    assert rarity(1000, min(one, other)) >= rarity(1000, max(one, other)) > 0

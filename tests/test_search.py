@@ -1,0 +1,156 @@
+"""`gbrain search`: what is found, where, and why; and what is said where that is less than was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.commands import BrainCommand
+from support.documents import checked
+from support.inside import Inside
+from support.repositories import Repository
+from support.servers import Server
+
+WIKI: dict[str | bytes, bytes | str] = {
+    "gas.md": "---\ntype: note\ntags: [chain, Fees]\ndate: 2024-05-01\n---\n# Gas refunds\n\nUnused gas is refunded.\n",
+    "fees.md": "---\ntags: '#fees, money'\ndate: 2024-05-02T23:30:00-02:00\n---\n# Fees\n\nIt burns the base fee.\n",
+    "deep/code.md": "# Reading\n\nCall `read_file_whole` before anything.\n\n## Later\n\nread the file whole\n",
+    "long.md": "# Long\n\n"
+    + "\n\n".join(f"## Part {n}\n\nfiller {n} " + "text " * 300 for n in range(5))
+    + "\n\nneedle\n",
+    "日本語.md": "# 天文学\n\n星の光を観測する天文学の歴史。\n",
+    "quotes.md": "# Quotes\n\nTo be or not to be, that is the question.\n",
+    "attack.md": "# Ignore <b>\x1b[31m</b>\n\nzebra \x1b[2J \x07 zebra\n",
+}
+SECRET: dict[str | bytes, bytes | str] = {"plan.md": "# Plan\n\nThe zebra crossing and gas.\n"}
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server, new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> BrainCommand:
+    """Two sources, one of them isolated, without vectors."""
+    folder = tmp_path_factory.mktemp("search")
+    brain = BrainCommand(home=folder / "home", url=server.url(new_database()))
+    for name, files, flags in (("wiki", WIKI, ()), ("secret", SECRET, ("--isolated",))):
+        repository = Repository.create(folder / name, files)
+        brain.run("sources", "add", name, "--path", str(repository.folder), *flags)
+    brain.run("sync", "--all", "--no-embed")
+    return brain
+
+
+def found(inside: Inside, brain: BrainCommand, *arguments: str) -> list[str]:
+    """The slugs that are found, best first."""
+    document = checked(inside.run(brain, "search", "--json", "--mode", "keyword", *arguments), "search")
+    return [f"{one['source_id']}:{one['slug']}" for one in document["results"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "slugs"),
+    [
+        (["refunding", "gas"], ["wiki:gas"]),
+        (["GAS"], ["wiki:gas"]),
+        (["read_file_whole"], ["wiki:deep/code"]),
+        (["readFileWhole"], ["wiki:deep/code"]),
+        (["天文学"], ["wiki:日本語"]),
+        (["観測する天文学"], ["wiki:日本語"]),
+        (["needle"], ["wiki:long"]),
+        (['"base fee"'], ["wiki:fees"]),
+        (['"fee base"'], []),
+        (['"not to be"'], []),
+        (["question", '"not to be"'], ["wiki:quotes"]),
+        (['"天文学の歴史"'], ["wiki:日本語"]),
+        (['"歴史の天文学"'], []),
+        (["gas fee", "-refunded"], ["wiki:fees"]),
+        (["gas fee", "-burns"], ["wiki:gas"]),
+        (["gas fee", '-"base fee"'], ["wiki:gas"]),
+        (["gas fee", "tag:fees", "type:note"], ["wiki:gas"]),
+        (["gas fee", "tag:fees", "tag:money"], ["wiki:fees"]),
+        (["gas fee", "-tag:money"], ["wiki:gas"]),
+        (["gas fee", "before:2024-05-02"], ["wiki:gas"]),
+        (["gas fee", "after:2024-05-03"], ["wiki:fees"]),
+        (["gas fee read", "path:deep/"], ["wiki:deep/code"]),
+        (["gas", "source:secret"], ["secret:plan"]),
+        (["zebra", "-source:wiki"], []),
+        (["zebra"], ["wiki:attack"]),
+        (["nowhere"], []),
+        (["the", "of"], []),
+    ],
+)
+def test_what_is_asked_for_is_found(inside: Inside, filled: BrainCommand, query: list[str], slugs: list[str]) -> None:
+    assert found(inside, filled, *query) == slugs
+
+
+def test_the_page_with_the_phrase_comes_first_where_other_words_are_asked_for_too(
+    inside: Inside, filled: BrainCommand
+) -> None:
+    assert found(inside, filled, "gas", "unused", "refunded", '"base fee"') == ["wiki:fees", "wiki:gas"]
+
+
+def test_federated_sources_are_looked_at_unless_others_are_named(inside: Inside, filled: BrainCommand) -> None:
+    assert found(inside, filled, "zebra", "--source", "secret") == ["secret:plan"]
+    assert set(found(inside, filled, "zebra", "--source", "secret,wiki")) == {"secret:plan", "wiki:attack"}
+    assert set(found(inside, filled, "zebra", "source:secret,wiki")) == {"secret:plan", "wiki:attack"}
+
+
+def test_an_archived_source_is_not_found_even_where_it_is_named(inside: Inside, filled: BrainCommand) -> None:
+    inside.run(filled, "sources", "archive", "secret")
+    try:
+        assert inside.run(filled, "search", "zebra", "--source", "secret", code=4).out == ""
+    finally:
+        inside.run(filled, "sources", "restore", "secret")
+
+
+def test_a_page_is_one_result_by_its_best_passage_with_lines_and_citation(inside: Inside, filled: BrainCommand) -> None:
+    document = checked(inside.run(filled, "search", "needle", "filler", "--json"), "search")
+    [hit] = document["results"]
+    assert hit["citation"] == "[wiki:long]"
+    assert "needle" in hit["snippet"]
+    first, last = hit["lines"]
+    lines = str(WIKI["long.md"]).splitlines()
+    assert "needle" in "\n".join(lines[first - 1 : last])
+    marked = {hit["snippet"][start:end] for start, end in hit["marks"]}
+    assert "needle" in marked
+
+
+def test_the_parts_of_a_score_make_it_up(inside: Inside, filled: BrainCommand) -> None:
+    document = checked(inside.run(filled, "search", "gas", "refunds", "--json", "--explain"), "search")
+    [hit] = document["results"]
+    assert set(hit["parts"]) == {"gas", "refund"}
+    assert sum(hit["parts"].values()) == pytest.approx(hit["score"], abs=1e-5)
+
+
+def test_what_a_source_says_cannot_move_the_cursor(inside: Inside, filled: BrainCommand) -> None:
+    out = inside.run(filled, "search", "zebra").out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+
+
+def test_that_only_words_were_looked_at_is_said(inside: Inside, filled: BrainCommand) -> None:
+    document = checked(inside.run(filled, "search", "gas", "--json"), "search")
+    assert (document["mode"], [note["code"] for note in document["notes"]]) == ("keyword", ["no_model"])
+    document = checked(inside.run(filled, "search", "the of", "--json"), "search")
+    assert "no_words" in [note["code"] for note in document["notes"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "nothing to search for"),
+        (["gas", "--limt", "3"], 2, "No such option: --limt"),
+        (["  "], 2, "nothing to search for"),
+        (["gas", "--mode", "magic"], 2, "--mode is 'magic'"),
+        (["gas", "--limit", "0"], 2, "--limit"),
+        (["gas", "--limit", "5000"], 2, "1,000"),
+        (["gas", "--source", ","], 2, "--source names none"),
+        (["gas", "--source", "nosuch"], 4, "no source 'nosuch'"),
+        (["gas", "source:nosuch"], 4, "no source 'nosuch'"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(
+    inside: Inside, filled: BrainCommand, arguments: list[str], code: int, said: str
+) -> None:
+    assert said in inside.run(filled, "search", *arguments, code=code).err
+
+
+def test_limits_are_kept(inside: Inside, filled: BrainCommand) -> None:
+    assert len(found(inside, filled, "gas fee read needle zebra", "--limit", "2")) == 2

@@ -1,0 +1,84 @@
+"""The index of words: whatever history a source has, it is that of a fresh sync, in few segments."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from gbrain.domain.compaction import TOGETHER
+from support.commands import BrainCommand
+from support.databases import ask
+from support.fresh import Fresh
+from support.inside import Inside
+from support.repositories import Repository
+
+
+@pytest.fixture
+def synced(brain: BrainCommand, repository: Repository, inside: Inside) -> BrainCommand:
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    return brain
+
+
+def segments(brain: BrainCommand) -> list[int]:
+    """How many texts each has."""
+    return [row[0] for row in ask(brain.url or "", "SELECT texts FROM gbrain.segments ORDER BY id")]
+
+
+def test_many_small_syncs_leave_few_segments_and_the_words_of_a_fresh_one(
+    synced: BrainCommand, repository: Repository, inside: Inside, fresh: Fresh
+) -> None:
+    most = 0
+    for number in range(2 * TOGETHER):
+        repository.commit(
+            {f"page-{number % 5}.md": f"# Page\n\nword{number} and more words\n\n## Part\n\nof {number}\n"}
+        )
+        inside.run(synced, "sync", "--all")
+        most = max(most, len(segments(synced)))
+    assert most < TOGETHER
+    assert fresh.differences(synced) == []
+    assert "as a fresh sync" in inside.run(synced, "sources", "verify", "wiki").out
+
+
+def test_words_of_pages_that_changed_or_went_are_let_go_of(
+    brain: BrainCommand, repository: Repository, inside: Inside, fresh: Fresh
+) -> None:
+    repository.commit({"long.md": "".join(f"# Part {n}\n\nword{n}\n\n" for n in range(1500))})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    inside.run(brain, "sync", "--all")
+    repository.commit({"long.md": None})
+    inside.run(brain, "sync", "--all")
+    [(chunks,)] = ask(brain.url or "", "SELECT chunks FROM gbrain.states")
+    assert segments(brain) == [chunks]
+    assert fresh.differences(brain) == []
+
+
+def test_a_rename_writes_no_words(synced: BrainCommand, repository: Repository, inside: Inside) -> None:
+    before = ask(synced.url or "", "SELECT id FROM gbrain.segments")
+    repository.git("mv", "README.md", "MOVED.md")
+    repository.commit_all()
+    inside.run(synced, "sync", "--all")
+    assert ask(synced.url or "", "SELECT id FROM gbrain.segments") == before
+
+
+def test_what_was_indexed_by_another_rule_is_said_and_indexed_anew_by_the_sync_that_derives_it(
+    synced: BrainCommand, inside: Inside, fresh: Fresh
+) -> None:
+    with psycopg.connect(synced.url or "", autocommit=True) as conn:
+        conn.execute("UPDATE gbrain.segments SET rule = 0")
+    found = inside.run(synced, "search", "wiki", "--mode", "keyword")
+    assert (found.out, "another version" in found.err) == ("nothing found\n", True)
+    row = inside.run(synced, "sync", "--all", "--full", "--json").sources()["wiki"]
+    assert row["modified"] == 0
+    found = inside.run(synced, "search", "wiki", "--mode", "keyword")
+    assert "[wiki:readme]" in found.out
+    assert found.err == ""
+    assert fresh.differences(synced) == []
+
+
+def test_a_brain_whose_pages_have_no_words_yet_gets_them(synced: BrainCommand, inside: Inside, fresh: Fresh) -> None:
+    with psycopg.connect(synced.url or "", autocommit=True) as conn:
+        conn.execute("TRUNCATE gbrain.segments, gbrain.postings")
+        conn.execute("UPDATE gbrain.pages SET edition = 0")
+    inside.run(synced, "sync", "--all", "--full")
+    assert fresh.differences(synced) == []
