@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = {
     "README.md": scenes.without_sources,
     "docs/tutorial.md": scenes.from_nothing,
+    "docs/how-to/agents.md": scenes.for_agents,
     "docs/how-to/backup.md": scenes.kept,
     "docs/how-to/cron.md": scenes.with_wiki,
     "docs/how-to/embeddings.md": scenes.with_endpoint,
@@ -111,6 +112,14 @@ def start_service(stage: Stage) -> None:
     _stop(process, signal.SIGTERM)
 
 
+def serve(stage: Stage) -> None:
+    """It listens, on a port that is free here, until the page is played."""
+    port = stage.real("127.0.0.1:7433").rpartition(":")[2]
+    process = _started(stage, [GBRAIN, "serve", "--port", port])
+    assert process.stderr is not None
+    assert process.stderr.readline() == f"listening on http://127.0.0.1:{port}\n"
+
+
 def _started(stage: Stage, command: list[str]) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         command,
@@ -141,6 +150,7 @@ BY_HAND: dict[str, Callable[[Stage], None]] = {
     "kill 4711": end_the_other,
     "systemctl --user disable --now gbrain.timer": nothing,
     "gbrain sync --all --watch": watch,
+    "gbrain serve": serve,
     "gbrain sources status --watch": look_on,
     "systemctl --user enable --now gbrain-watch\nloginctl enable-linger": start_service,
 }

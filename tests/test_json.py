@@ -31,6 +31,9 @@ EVERY_COMMAND = [
     ("sources", "verify", "--all"),
     ("sources", "failures"),
     ("show", "readme"),
+    ("tokens", "add", "x", "--scope", "read"),
+    ("tokens", "list"),
+    ("tokens", "revoke", "x"),
     ("models",),
     ("models", "list", "--refused"),
     ("models", "drop", "local", "--yes"),
@@ -59,13 +62,20 @@ USAGE_ERRORS = [
     ("models", "use", "--json"),
     ("models", "drop", "--json"),
     ("embed", "--json", "more", "words"),
+    ("tokens", "--json"),
+    ("tokens", "nonsense", "--json"),
+    ("tokens", "add", "x", "--json"),
+    ("tokens", "add", "x", "--scope", "all", "--json"),
+    ("tokens", "revoke", "--json"),
+    ("serve", "--json"),
+    ("mcp", "--json"),
     ("--log-format", "loud", "sources", "list", "--json"),
     ("--nonsense", "sources", "list", "--json"),
 ]
 LATER = [
     *[("sync", "--all", "--json", flag) for flag in ("--timeout=soon", "--progress=loud", "--interval=5m")],
     *[("sources", word, "--json") for word in ("webhook", "nonsense")],
-    *[(word, "--json") for word in ("code", "doctor", "jobs", "serve", "mcp", "tokens")],
+    *[(word, "--json") for word in ("code", "doctor", "jobs")],
 ]
 
 

@@ -11,8 +11,9 @@ from support.commands import BrainCommand
 from support.repositories import Repository
 
 HEAVY = {
-    "fastapi", "httpx", "httpx2", "hypothesis", "jinja2", "mcp", "numpy", "prometheus_client", "procrastinate",
-    "pydantic", "safetensors", "starlette", "tokenizers", "tree_sitter", "uvicorn", "wordllama",
+    "anyio", "fastapi", "httpx", "httpx2", "hypothesis", "jinja2", "jsonschema", "mcp", "mcp_types", "numpy",
+    "prometheus_client", "procrastinate", "pydantic", "safetensors", "starlette", "tokenizers", "tree_sitter",
+    "uvicorn", "wordllama",
 }  # fmt: skip
 RUN = """
 import sys
@@ -41,7 +42,7 @@ def test_help_loads_neither_the_database_nor_anything_heavy(tmp_path: Path) -> N
 
 def test_a_listing_loads_the_database_and_little_else(brain: BrainCommand, repository: Repository) -> None:
     brain.add("wiki", repository.folder)
-    for arguments in (("sources", "list"), ("sources", "status"), ("sources", "status", "--json")):
+    for arguments in (("sources", "list"), ("sources", "status"), ("sources", "status", "--json"), ("tokens", "list")):
         loaded = _loaded(brain, *arguments)
         assert "psycopg" in loaded
         unneeded = HEAVY | {"multiprocessing", "pyromark", "sqlite3", "structlog", "yaml"}

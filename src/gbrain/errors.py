@@ -11,6 +11,7 @@
         ├── DiskFull             disk_full
         ├── SchemaTooNew         schema_too_new
         ├── EmbedderUnusable     embedder
+        ├── AddressUnusable      address
         └── PlatformUnsupported  platform
     LeaseLost, PathTwice         (end one source's run, never a command)
 
@@ -97,6 +98,12 @@ class EmbedderUnusable(CouldNotRun):
     """What makes vectors cannot be used: not installed, not configured, not reached, or its key is missing."""
 
     code = "embedder"
+
+
+class AddressUnusable(CouldNotRun):
+    """The address to be served on cannot be had: it is in use, or none of this host."""
+
+    code = "address"
 
 
 class PlatformUnsupported(CouldNotRun):

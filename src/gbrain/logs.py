@@ -32,6 +32,8 @@ def configure(*, verbose: int, quiet: bool, as_json: bool) -> None:
     _configuration.logger = None
     _take_over("psycopg", debug)
     _take_over("asyncio", warning)
+    _take_over("mcp", debug)
+    _take_over("uvicorn", warning)
 
 
 def tell_as_events(wanted: bool) -> None:

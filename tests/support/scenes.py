@@ -60,6 +60,14 @@ def with_wiki(stage: Stage, databases: Databases) -> None:
     brain(stage, url, {"wiki": Told(path=repository(stage.home / "wiki", _WIKI))}, settings)
 
 
+def for_agents(stage: Stage, databases: Databases) -> None:
+    """A brain with one source that is in, and a port for its server."""
+    url = databases.new_url()
+    brain(stage, url, {"wiki": Told(path=repository(stage.home / "wiki", _WIKI))}, _SERVED.format(url))
+    subprocess.run([GBRAIN, "sync", "--all", "--no-embed"], env=stage.environs["you"], capture_output=True, check=True)
+    stage.names["127.0.0.1:7433"] = f"127.0.0.1:{free_port()}"
+
+
 def sources(stage: Stage, databases: Databases) -> None:
     """A brain without sources; a large repository, a remote with two branches, a plain folder."""
     repository(stage.home / "monorepo", {"docs/handbook/guide.md": "# Guide\n", "src/main.py": "x = 1\n"})

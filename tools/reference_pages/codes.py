@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gbrain.domain.access import SCOPE_MEANINGS, Scope
 from gbrain.domain.content import REASON_MEANINGS, Reason
 from gbrain.domain.embedding import CAUSE_MEANINGS, Cause
 from gbrain.domain.health import Health, Staleness
@@ -39,6 +40,11 @@ def page() -> str:
         *_of_a_sync(),
         *_of_a_status(),
         *_of_models(),
+        _section(
+            "What a token is good for (`scope`)",
+            "Each includes those before it. For agents that is a matter of tools: `sync_source` needs `write`.",
+            _table("scope | meaning", _meant(Scope, {scope.value: SCOPE_MEANINGS[scope] for scope in Scope})),
+        ),
         _section(
             "What verification finds (`code` of a finding)",
             "",

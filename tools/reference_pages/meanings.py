@@ -24,6 +24,7 @@ ERRORS = {
     "disk_full": ("6", "There is no room."),
     "schema_too_new": ("6", "A newer gbrain has migrated the brain."),
     "embedder": ("6", "What makes vectors cannot be used: not configured, not reached, or its key is missing."),
+    "address": ("6", "The address to serve on cannot be had: it is in use, or none of this host."),
     "platform": ("6", "This operating system or Python cannot run a brain."),
     "internal": ("6", "A defect of gbrain; `-v` shows the traceback."),
     "interrupted": ("130", "It was interrupted. What was committed stays."),

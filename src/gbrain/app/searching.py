@@ -28,24 +28,28 @@ class Searcher:
     """Searches a brain, one question after another or side by side; the model that embeds them is loaded once."""
 
     def __init__(self, brain: Brain) -> None:
-        self._brain = brain
+        self.brain = brain
         self._embedders: dict[int, Embedder] = {}
 
     async def search(self, asked: Asked) -> Found:
         """The pages that answer best; raises NotFound for a source there is not, or that the caller may not see."""
         query = parse(asked.query)
-        sources = await self._brain.ask(lambda conn: _scope(conn, asked, query))
+        sources = await self.brain.ask(lambda conn: _scope(conn, asked, query))
         text = said(query)
         notes: list[Note] = []
-        meant = None if asked.mode is Mode.KEYWORD else await self._meant(" ".join(text), notes)
+        meant = (
+            None
+            if asked.mode is Mode.KEYWORD
+            else await self._meant(" ".join(text), notes, may_count=asked.visible is None)
+        )
         by_words = asked.mode is not Mode.VECTOR or meant is None
         if by_words and meant is None and not lexemes_of(text):
             notes.append(_NO_WORDS)
-        is_outdated = await self._brain.ask(lambda conn: store.any_outdated(conn, sources))
+        is_outdated = await self.brain.ask(lambda conn: store.any_outdated(conn, sources))
         if is_outdated:
             notes.append(_OUTDATED)
         end = asked.offset + asked.limit
-        hits = await self._brain.ask(lambda conn: _pages(conn, query, sources, by_words, meant, end + 1))
+        hits = await self.brain.ask(lambda conn: _pages(conn, query, sources, by_words, meant, end + 1))
         return Found(
             mode=Mode.KEYWORD if meant is None else asked.mode,
             hits=tuple(hits[asked.offset : end]),
@@ -58,17 +62,17 @@ class Searcher:
         while self._embedders:
             await self._embedders.popitem()[1].close()
 
-    async def _meant(self, text: str, notes: list[Note]) -> Meant | None:
+    async def _meant(self, text: str, notes: list[Note], *, may_count: bool) -> Meant | None:
         """What was asked as a vector; None, with a note, where there is none to be had."""
         if not text.strip():
             return None
-        model = None if self._brain.settings.embedder == NONE else (await self._brain.ask(models.in_use)).active
+        model = None if self.brain.settings.embedder == NONE else (await self.brain.ask(models.in_use)).active
         if model is None:
             notes.append(_NO_MODEL)
             return None
-        covered = await self._brain.ask(lambda conn: models.covered(conn, model))
+        covered = await self.brain.ask(lambda conn: models.covered(conn, model))
         if covered.pending:
-            notes.append(_incomplete(covered))
+            notes.append(_incomplete(covered if may_count else None))
         try:
             async with asyncio.timeout(_EMBED_S):
                 answer = await self._embedder(model).embed([text])
@@ -83,7 +87,7 @@ class Searcher:
 
     def _embedder(self, model: Model) -> Embedder:
         if model.id not in self._embedders:
-            self._embedders[model.id] = opened(self._brain.settings, model, self._brain.pool).embedder
+            self._embedders[model.id] = opened(self.brain.settings, model, self.brain.pool).embedder
         return self._embedders[model.id]
 
 
@@ -120,11 +124,13 @@ async def _pages(
     return await Search(conn, query, sources, by_words=by_words, meant=meant).pages(count)
 
 
-def _incomplete(covered: models.Covered) -> Note:
-    share = 100 * (covered.places - covered.pending) / covered.places if covered.places else 100.0
+def _incomplete(covered: models.Covered | None) -> Note:
+    """How many of all sources' texts have a vector is told only to whoever may see all of them."""
+    places = covered.places if covered is not None else 0
+    share = f"only {100 * (places - covered.pending) / places:.1f} %" if covered is not None and places else "not all"
     return Note(
         code="vectors_incomplete",
-        message=f"{share:.1f} % of the texts have a vector: the others are found by their words alone",
+        message=f"{share} of the texts have a vector: the others are found by their words alone",
         hint="gbrain embed fills in the rest",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from gbrain.domain.durations import parse_duration
 from gbrain.domain.endpoint import Endpoint, read_endpoint
 from gbrain.domain.models import LOCAL, NONE
 from gbrain.errors import HomeUnusable, UsageError
+
+_HOST = re.compile(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Settings:
     embedders: Mapping[str, Endpoint] = field(default_factory=dict)
     """The configured endpoints, by name."""
     max_connections: int | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    """Names by which `gbrain serve` may be called, beside those of the loopback and the one that it is bound to."""
 
 
 def read_settings(environ: Mapping[str, str], *, home: Path | None = None, database_url: str | None = None) -> Settings:
@@ -88,6 +93,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text in quotes")
     return value
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and _HOST.fullmatch(name) for name in value):
+        raise ValueError('a list of names without port, such as ["brain.example.org"]')
+    return tuple(name.lower() for name in value)
 
 
 def _endpoints(value: object) -> dict[str, Endpoint]:
@@ -204,6 +215,14 @@ SETTINGS = (
         parse=positive_int,
         default="what the server grants",
         meaning="How many connections to the database a process may have. A sync needs 3.",
+    ),
+    Setting(
+        key="allowed_hosts",
+        variable=None,
+        in_file=True,
+        parse=_hosts,
+        default="none",
+        meaning="Names by which `gbrain serve` may be called, beside `localhost`, the loopback addresses and `--host`.",
     ),
 )
 """Every setting, in the order in which the reference lists them."""

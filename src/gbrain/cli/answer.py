@@ -11,7 +11,8 @@ from typing import Any, TextIO
 import orjson
 
 from gbrain import standard_error
-from gbrain.domain.redaction import redact, visible
+from gbrain.documents.values import instant as instant
+from gbrain.documents.values import presentable as presentable
 from gbrain.errors import CouldNotRun
 
 SCHEMA_VERSION = 1
@@ -118,18 +119,6 @@ def _give_way() -> None:
 def counted(number: int, word: str) -> str:
     """How many there are of a thing, in words: `1 page`, `2 pages`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def presentable(text: str) -> str:
-    """The text without credentials, its control characters made visible."""
-    return visible(redact(text))
-
-
-def instant(moment: datetime | None) -> str | None:
-    """An instant as JSON carries it: UTC with `Z`, to the millisecond."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _error(code: str, message: str, hint: str | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import click
 import typer
 
 from gbrain import __version__, logs, standard_error
-from gbrain.cli import brain, embed, models, search, show, sources, sync, transfer
+from gbrain.cli import brain, embed, models, search, serve, show, sources, sync, tokens, transfer
 from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
 from gbrain.cli.narrowing import narrowed
 from gbrain.cli.state import Globals, Terminated
@@ -34,8 +34,10 @@ embed.register(app)
 search.register(app)
 show.register(app)
 transfer.register(app)
+serve.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(models.app, name="models")
+app.add_typer(tokens.app, name="tokens")
 
 
 def _put_version(asked: bool) -> None:

@@ -9,18 +9,16 @@ import typer
 from gbrain.cli.answer import presentable, put, put_document, tell
 from gbrain.cli.options import Json, positive
 from gbrain.cli.state import with_brain
+from gbrain.documents.search import document, parts_of, snippet_of
 from gbrain.domain.paths import display
 from gbrain.domain.search import Asked, Found, Hit, Mode
 from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
-    from gbrain.domain.snippets import Snippet
 
 MOST = 1000
 """More pages than anybody asks for at once."""
-
-_OPENING, _CLOSING = "\x1b[1m", "\x1b[22m"
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +58,7 @@ def search(
 
     found = with_brain(context, work)
     if as_json:
-        put_document(_document(found, explain=explain))
+        put_document(document(found, explain=explain))
         return
     for note in found.notes:
         tell(f"{note.message}{f'; {note.hint}' if note.hint else ''}")
@@ -75,53 +73,13 @@ def _put_hit(hit: Hit, *, is_first: bool, explain: bool) -> None:
         put("")
     put(f"{hit.citation}  {presentable(hit.title)}")
     put(f"  {display(hit.path)}:{_lines(hit)}  {hit.score:.3f}")
-    put(f"  {presentable(shown(hit).text)}")
+    put(f"  {presentable(snippet_of(hit).text)}")
     if explain:
-        put("  " + ", ".join(f"{presentable(part)} {value:.3f}" for part, value in _parts(hit)))
-
-
-def shown(hit: Hit) -> Snippet:
-    """The stretch of the passage that shows best why it was found."""
-    from gbrain.domain.lexing import located
-    from gbrain.domain.snippets import Span, snippet
-
-    spans = [
-        Span(start, end, hit.parts[lexeme], lexeme) for start, end, lexeme in located(hit.text) if lexeme in hit.parts
-    ]
-    return snippet(hit.text, spans)
-
-
-def _parts(hit: Hit) -> list[tuple[str, float]]:
-    return sorted(hit.parts.items(), key=lambda part: -part[1])
+        put("  " + ", ".join(f"{presentable(part)} {value:.3f}" for part, value in parts_of(hit)))
 
 
 def _lines(hit: Hit) -> str:
     return str(hit.first_line) if hit.first_line == hit.last_line else f"{hit.first_line}-{hit.last_line}"
-
-
-def _document(found: Found, *, explain: bool) -> dict[str, object]:
-    return {
-        "mode": found.mode.value,
-        "notes": [{"code": note.code, "message": note.message, "hint": note.hint} for note in found.notes],
-        "results": [_described(hit, explain=explain) for hit in found.hits],
-    }
-
-
-def _described(hit: Hit, *, explain: bool) -> dict[str, object]:
-    snippet = shown(hit)
-    return {
-        "source_id": hit.source_id,
-        "slug": hit.slug,
-        "path": display(hit.path),
-        "title": hit.title,
-        "headings": list(hit.headings),
-        "snippet": snippet.text,
-        "marks": [list(mark) for mark in snippet.marks],
-        "lines": [hit.first_line, hit.last_line],
-        "score": round(hit.score, 6),
-        "citation": hit.citation,
-        "parts": {part: round(value, 6) for part, value in _parts(hit)} if explain else None,
-    }
 
 
 def _mode(given: str) -> Mode:

@@ -33,8 +33,8 @@ def status(
 
         status_watch.watch(settings_of(context), quiet=flags.quiet, color=not flags.no_color, as_json=as_json)
         return 0
-    from gbrain.cli.status_document import document
     from gbrain.cli.status_surfaces import put_table, seen_by
+    from gbrain.documents.status import document
     from gbrain.services.status import read_dashboard
 
     found = seen_by(settings_of(context), with_brain(context, lambda brain: brain.ask(read_dashboard)))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from gbrain.cli.answer import put, put_document, put_error_document, tell_error
-from gbrain.cli.status_document import document
+from gbrain.documents.status import document
 from gbrain.domain.models import NONE
 from gbrain.errors import GbrainError
 from gbrain.services.status import Dashboard

@@ -29,16 +29,17 @@ def register(app: typer.Typer) -> None:
 
 
 def export(context: typer.Context, file: File, vectors: Vectors = False, as_json: Json = False) -> None:
-    """Write the sources, their settings and what was acknowledged to a file that `import` reads."""
+    """Write the sources, their settings, what was acknowledged and the tokens' hashes to a file that `import` reads."""
     written = _export_vectors(context, file) if vectors else None
     document = written.document if written is not None else _export(context, file)
-    sources, acknowledged = len(document["sources"]), len(document["acknowledged"])
+    sources, acknowledged, tokens = (len(document[name]) for name in ("sources", "acknowledged", "tokens"))
     if as_json:
         models = [{"model": presentable(m.name), "vectors": n} for m, n in written.vectors] if written else None
-        answer = {"file": presentable(str(file)), "sources": sources, "acknowledged": acknowledged, "models": models}
-        put_document(answer)
+        counts = {"sources": sources, "acknowledged": acknowledged, "tokens": tokens}
+        put_document({"file": presentable(str(file)), **counts, "models": models})
         return
     what = [counted(sources, "source"), counted(acknowledged, "acknowledged failure")]
+    what += [counted(tokens, "token")] if tokens else []
     if written is not None:
         number = sum(number for _, number in written.vectors)
         what.append(f"{counted(len(written.vectors), 'model')} with {counted(number, 'vector')}")
@@ -46,7 +47,7 @@ def export(context: typer.Context, file: File, vectors: Vectors = False, as_json
 
 
 def import_(context: typer.Context, file: File, as_json: Json = False) -> None:
-    """Register the sources of an export, with its models and their vectors; what is there already is left alone."""
+    """Register the sources, tokens, models and vectors of an export; what is there already is left alone."""
     from gbrain.services.transfer_file import reading
 
     is_shown = is_drawable(sys.stderr) and not globals_of(context).quiet
@@ -59,10 +60,18 @@ def import_(context: typer.Context, file: File, as_json: Json = False) -> None:
         rows = [{"source_id": source_id, "added": True} for source_id in done.added]
         rows += [{"source_id": source_id, "added": False} for source_id in done.same]
         rows.sort(key=lambda row: str(row["source_id"]))
-        put_document({"sources": rows, "models": [_row(one) for one in models] if models is not None else None})
+        put_document(
+            {
+                "sources": rows,
+                "tokens": [{"name": presentable(name), "added": came} for name, came in sorted(done.tokens.items())],
+                "models": [_row(one) for one in models] if models is not None else None,
+            }
+        )
         return
     there = f", {counted(len(done.same), 'source')} there already" if done.same else ""
     put(f"{counted(len(done.added), 'source')} added{there}")
+    if came := sum(done.tokens.values()):
+        put(f"{counted(came, 'token')} added: gbrain tokens list shows whom they let in")
     for brought in models or []:
         put(presentable(_line(brought)))
     if done.added:

@@ -30,7 +30,8 @@ class OneLine:
 
         A character that was several is left out where not all of them are in it.
         """
-        first, last = max(0, self._at(start, inner=1)), min(len(self.text), self._at(end, inner=0))
+        first, last = self._at(max(0, start), inner=1), self._at(max(0, end), inner=0)
+        first, last = max(0, first), min(len(self.text), last)
         return (first, last) if first < last else None
 
     def _at(self, at: int, *, inner: int) -> int:

@@ -24,7 +24,8 @@ _ASSIGNMENT = re.compile(rf"(?i)\b({_KEYS}\s{{0,8}}=\s{{0,8}}){_VALUE}", re.DOTA
 _MEMBER = re.compile(rf"(?i)([\"']{_KEYS}[\"']\s{{0,8}}:\s{{0,8}}){_VALUE}", re.DOTALL)
 _QUERY = re.compile(r"(?i)([?&](?:token|key|sig|signature|code|x-amz-[\w-]{1,40})=)[^\s&#\"'<>]+")
 _KNOWN = re.compile(
-    r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|gl(?:pat|dt|rt|ft)-[\w-]{16,}|xox[abpros]-[\w-]{10,}|sk-[\w-]{20,})"
+    r"\b(?:gbrain_[\w-]{43}|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|github_pat_\w{20,}|gl(?:pat|dt|rt|ft)-[\w-]{16,}|xox[abpros]-[\w-]{10,}|sk-[\w-]{20,})"
 )
 
 _PASSES = 8

@@ -39,7 +39,7 @@ def source_out(source: Source) -> dict[str, Any]:
         "enabled": source.enabled,
         "max_age_s": _seconds(source.max_age),
         "interval_s": _seconds(source.interval),
-        "archived_at": _moment(source.archived_at),
+        "archived_at": moment_out(source.archived_at),
         "is_default": source.is_default,
     }
 
@@ -59,13 +59,13 @@ def source_in(row: Mapping[str, Any]) -> Source:
         branch=_optional(row, "branch", str),
         subdir=parse(subdir) if subdir is not None else None,
         strategy=Strategy(given(row, "strategy", str)),
-        include=_texts(row, "include"),
-        exclude=_texts(row, "exclude"),
+        include=texts(row, "include"),
+        exclude=texts(row, "exclude"),
         federated=given(row, "federated", bool),
         enabled=given(row, "enabled", bool),
         max_age=_duration(row, "max_age_s"),
         interval=_duration(row, "interval_s"),
-        archived_at=_instant(row, "archived_at"),
+        archived_at=instant(row, "archived_at"),
         is_default=given(row, "is_default", bool),
     )
 
@@ -88,7 +88,7 @@ def _check(row: Mapping[str, Any]) -> None:
     subdir, branch = _optional(row, "subdir", str), _optional(row, "branch", str)
     if subdir == "":
         raise ValueError("its folder is empty")
-    globs = (_texts(row, "include"), _texts(row, "exclude"))
+    globs = (texts(row, "include"), texts(row, "exclude"))
     problems = [branch_error(branch) if branch is not None else None, *map(glob_error, (*globs[0], *globs[1]))]
     problems.append(subdir_error(parse(subdir).decode("utf-8", "surrogateescape")) if subdir is not None else None)
     problems += map(globs_error, globs)
@@ -107,13 +107,13 @@ def failure_out(failure: Acknowledged) -> dict[str, Any]:
         "slug": failure.slug,
         "reason": failure.reason,
         "detail": failure.detail,
-        "first_seen_at": _moment(failure.first_seen_at),
+        "first_seen_at": moment_out(failure.first_seen_at),
     }
 
 
 def failure_in(row: Mapping[str, Any]) -> Acknowledged:
     """An acknowledged failure of an export; raises as `source_in` does."""
-    seen = _instant(row, "first_seen_at")
+    seen = instant(row, "first_seen_at")
     blob = bytes.fromhex(given(row, "blob", str))
     if seen is None:
         raise ValueError("first_seen_at is null")
@@ -146,7 +146,8 @@ def _optional(row: Mapping[str, Any], name: str, kind: type[Value]) -> Value | N
     return None if row[name] is None else given(row, name, kind)
 
 
-def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of texts; raises as `given` does."""
     if not isinstance(row[name], list):
         raise ValueError(f"{name} is no list")
     return tuple(given({name: text}, name, str) for text in row[name])
@@ -161,7 +162,8 @@ def _duration(row: Mapping[str, Any], name: str) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
-def _instant(row: Mapping[str, Any], name: str) -> datetime | None:
+def instant(row: Mapping[str, Any], name: str) -> datetime | None:
+    """A moment, or None; raises as `given` does."""
     text = _optional(row, name, str)
     moment = datetime.fromisoformat(text) if text is not None else None
     if moment is not None and moment.tzinfo is None:
@@ -171,7 +173,8 @@ def _instant(row: Mapping[str, Any], name: str) -> datetime | None:
     return moment
 
 
-def _moment(moment: datetime | None) -> str | None:
+def moment_out(moment: datetime | None) -> str | None:
+    """A moment, for JSON."""
     return moment.astimezone(UTC).isoformat() if moment is not None else None
 
 

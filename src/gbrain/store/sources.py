@@ -16,18 +16,8 @@ from gbrain.store.statements import statements
 
 SQL = statements("sources")
 _PARTS = (
-    "last_places",
-    "links",
-    "chunks",
-    "texts",
-    "postings",
-    "segments",
-    "pages",
-    "ledger",
-    "runs",
-    "coverage",
-    "state",
-    "source",
+    *("last_places", "links", "chunks", "texts", "postings", "segments", "pages"),
+    *("ledger", "runs", "coverage", "grants", "state", "source"),
 )
 """What is removed of a source, in this order."""
 

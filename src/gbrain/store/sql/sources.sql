@@ -113,6 +113,10 @@ DELETE FROM gbrain.runs WHERE source_id = %(id)s
 -- name: remove_coverage
 DELETE FROM gbrain.coverage WHERE source_id = %(id)s
 
+-- Whoever might see it: another one that gets its id is not theirs. It comes late, since it holds their rows.
+-- name: remove_grants
+UPDATE gbrain.tokens SET sources = array_remove(sources, %(id)s::text) WHERE %(id)s::text = ANY(sources)
+
 -- Where it stands.
 -- name: remove_state
 DELETE FROM gbrain.states WHERE source_id = %(id)s

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from gbrain.cli.answer import instant, presentable
-from gbrain.cli.status_words import pace
+from gbrain.documents.values import instant, presentable
 from gbrain.domain.paths import display
 from gbrain.services.coverage import Coverage, ModelFills, eta
-from gbrain.services.status import Assessed, Dashboard
+from gbrain.services.status import Assessed, Dashboard, rate_and_eta
 
 
 def document(found: Dashboard) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _running(row: Assessed) -> dict[str, Any] | None:
     run = row.status.running
     if run is None:
         return None
-    rate, left = pace(row)
+    rate, left = rate_and_eta(run, row.status.now)
     return {
         "host": presentable(run.host),
         "pid": run.pid,
@@ -65,7 +64,7 @@ def _running(row: Assessed) -> dict[str, Any] | None:
         "done": run.done,
         "total": run.total,
         "rate_per_s": rate,
-        "eta_s": _seconds(left),
+        "eta_s": left,
     }
 
 
