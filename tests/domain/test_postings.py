@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gbrain.domain import postings
 from gbrain.domain.bm25 import MOST_TIMES, length_code, length_of
-from gbrain.domain.lexing import counted, term
-from gbrain.domain.postings import NO_WORDS, Words, checksum, inverted, merged, packed, unpacked, words_of
+from gbrain.domain.lexing import term
+from gbrain.domain.postings import NO_WORDS, Words, checksum, inverted, merged, packed, total_times, unpacked, words_of
 
 TERMS = st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(-3, 3)
 WORDS = st.dictionaries(TERMS, st.integers(1, 255), max_size=5).map(
@@ -66,19 +66,29 @@ def test_segments_are_merged_without_what_is_gone(parts: list[tuple[list[Words],
 @given(texts=TEXTS, other=TEXTS)
 def test_checksums_differ_where_the_words_do(texts: list[Words], other: list[Words]) -> None:
     one, another = list(inverted(texts)), list(inverted(other))
-    sums = [sum(checksum(*word) for word in words) for words in (one, another)]
-    assert (sums[0] == sums[1]) == (one == another)
+    assert (checksum(one) == checksum(another)) == (one == another)
 
 
-def test_title_and_headings_count_with_the_text() -> None:
-    words = words_of(counted("Gas"), counted("Refunds of gas"), "gas gas price")
-    found = dict(zip(array("q", words.terms), words.times, strict=True))
-    assert found == {term("gas"): 4, term("refund"): 1, term("price"): 1}
-    assert words.length == length_code(6)
+@given(texts=TEXTS, cut=st.integers(0, 20))
+def test_a_checksum_is_that_of_the_parts_by_whichever_way_of_adding_up(texts: list[Words], cut: int) -> None:
+    words = list(inverted(texts))
+    parts = checksum(words[:cut]) + checksum(words[cut:])
+    before, postings._FEW = postings._FEW, 0
+    try:
+        assert checksum(words) == parts & (1 << 64) - 1
+        assert total_times(words) == sum(sum(one.times) for one in texts)
+    finally:
+        postings._FEW = before
+
+
+def test_the_words_of_a_text_are_counted() -> None:
+    words = words_of("gas gas price, and the gas")
+    assert dict(zip(array("q", words.terms), words.times, strict=True)) == {term("gas"): 3, term("price"): 1}
+    assert words.length == length_code(4)
 
 
 def test_a_word_that_stands_very_often_counts_as_often_as_a_byte_holds() -> None:
-    words = words_of({}, {}, "word " * 1000)
+    words = words_of("word " * 1000)
     assert words.times == bytes([MOST_TIMES])
     assert words.length == length_code(1000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,8 @@ from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
+
+_FLAGS = ("--source", "--mode", "--limit", "--explain", "--eval", "--json", "--help")
 
 MOST = 1000
 """More pages than anybody asks for at once."""
@@ -45,8 +48,8 @@ def search(
         sources=_sources(source),
         limit=_limit(limit),
     )
-    if unknown := next((word for word in query or [] if word.startswith("--")), None):
-        raise UsageError(f"No such option: {unknown}", hint="see: gbrain search --help")
+    for word in query or []:
+        _check_is_no_flag(word)
     if not asked.query.strip():
         raise UsageError("there is nothing to search for", hint="gbrain search WORDS…")
 
@@ -80,6 +83,12 @@ def _put_hit(hit: Hit, *, is_first: bool, explain: bool) -> None:
 
 def _lines(hit: Hit) -> str:
     return str(hit.first_line) if hit.first_line == hit.last_line else f"{hit.first_line}-{hit.last_line}"
+
+
+def _check_is_no_flag(word: str) -> None:
+    """Words that begin with dashes may be asked for; one that is nearly a flag is a mistake."""
+    if word.startswith("--") and get_close_matches(word.partition("=")[0], _FLAGS, cutoff=0.75):
+        raise UsageError(f"No such option: {word}", hint="see: gbrain search --help")
 
 
 def _mode(given: str) -> Mode:

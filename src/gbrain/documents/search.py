@@ -44,7 +44,8 @@ def described(hit: Hit, *, explain: bool) -> dict[str, object]:
 def snippet_of(hit: Hit, *, width: int = WIDTH) -> Snippet:
     """The stretch of the passage that shows best why it was found."""
     from gbrain.domain.lexing import located
-    from gbrain.domain.snippets import Span, snippet
+    from gbrain.domain.snippets import snippet
+    from gbrain.domain.windows import Span
 
     found = ((start, end, lexeme) for start, end, lexeme in located(hit.text) if lexeme in hit.parts)
     return snippet(hit.text, [Span(start, end, hit.parts[lexeme], lexeme) for start, end, lexeme in found], width=width)

@@ -21,13 +21,8 @@ def passage_of(title: str, headings: Sequence[str], text: str) -> str:
 
 def head_of(title: str, headings: Sequence[str]) -> str:
     """What stands before the text."""
-    inner = below(title, headings)
+    inner = headings[1:] if headings and headings[0] == title else headings
     return f"{title}\n{' > '.join(inner)}\n\n" if inner else f"{title}\n\n"
-
-
-def below(title: str, headings: Sequence[str]) -> Sequence[str]:
-    """The headings, without a first one that only says the title again."""
-    return headings[1:] if headings and headings[0] == title else headings
 
 
 def passage_hash(head: str, text: str) -> bytes | None:

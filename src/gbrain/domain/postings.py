@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gbrain.domain.bm25 import MOST_TIMES, length_code
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENTRY_BYTES = 8
-TITLE_TIMES = 1
-"""So often a page's title counts in each of its texts, besides where it stands."""
-
 _NUMBER_SHIFT, _LENGTH_SHIFT = 16, 8
 _MASK = (1 << 64) - 1
 _FEW = 50_000
@@ -41,16 +38,14 @@ class Words(NamedTuple):
 NO_WORDS = Words(b"", b"", 0)
 
 
-def words_of(title: Mapping[int, int], headings: Mapping[int, int], text: str) -> Words:
-    """The words of a text that stands under a title and headings, which are counted already."""
+def words_of(text: str) -> Words:
+    """The words of a text, with those of what it stands under."""
     found = counted(text)
-    for term, times in title.items():
-        found[term] = found.get(term, 0) + TITLE_TIMES * times
-    for term, times in headings.items():
-        found[term] = found.get(term, 0) + times
     each = found.values()
-    is_fit = max(each, default=0) <= MOST_TIMES
-    kept = bytes(each) if is_fit else bytes([min(times, MOST_TIMES) for times in each])
+    try:
+        kept = bytes(each)
+    except ValueError:
+        kept = bytes([min(times, MOST_TIMES) for times in each])
     return Words(array("q", found).tobytes(), kept, length_code(sum(each)))
 
 
@@ -110,9 +105,17 @@ def unpacked(data: bytes) -> array[int]:
     return entries
 
 
-def checksum(term: int, data: bytes) -> int:
-    """64 bits that change with what the index says of a term in a segment; those of all its terms are added up."""
-    return (sum(unpacked(data)) + len(data)) * (2 * term + 1) & _MASK
+def checksum(words: Sequence[tuple[int, bytes]]) -> int:
+    """64 bits that change with what a segment says of these words; those of its parts are added up."""
+    if sum(len(data) for _, data in words) <= _FEW * ENTRY_BYTES:
+        return sum((sum(unpacked(data)) + len(data)) * (2 * term + 1) for term, data in words) & _MASK
+    import numpy as np
+
+    sizes = np.fromiter((len(data) for _, data in words), np.int64, len(words))
+    entries = np.frombuffer(b"".join([data for _, data in words]), "<u8").astype(np.uint64)
+    terms = np.fromiter((term for term, _ in words), np.int64, len(words)).astype(np.uint64)
+    sums = np.add.reduceat(entries, np.cumsum(sizes // ENTRY_BYTES) - sizes // ENTRY_BYTES)
+    return int(((sums + sizes.astype(np.uint64)) * (2 * terms + np.uint64(1))).sum())
 
 
 def merged(
@@ -133,3 +136,11 @@ def merged(
         terms.append(np.repeat(np.array([term for term, _ in words], np.int64), sizes)[kept])
         entries.append((new[kept] << _NUMBER_SHIFT) | (old[kept] & ((1 << _NUMBER_SHIFT) - 1)))
     return grouped(np.concatenate(terms), np.concatenate(entries))
+
+
+def total_times(words: Sequence[tuple[int, bytes]]) -> int:
+    """How many lexemes the texts have that these words of a segment stand in: how often all of them stand there."""
+    import numpy as np
+
+    entries = np.frombuffer(b"".join([data for _, data in words]), "<u8")
+    return int((entries & np.uint64((1 << _LENGTH_SHIFT) - 1)).sum())

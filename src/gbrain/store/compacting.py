@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gbrain.domain.fingerprint import LEXEME_RULE
-from gbrain.domain.postings import checksum, merged, unpacked
+from gbrain.domain.postings import checksum, merged, total_times
 from gbrain.store import leases
 from gbrain.store.batch import bound
 from gbrain.store.connection import Connection
@@ -69,8 +69,8 @@ async def merge(conn: Connection, writer: Writer, segments: Sequence[Segment]) -
             total, lexemes = 0, 0
             async for words in _stretches(conn, segments, [np.array(one, np.int64) for one in renumbered]):
                 await copy_postings(conn, segment, words)
-                total += sum(checksum(term, data) for term, data in words)
-                lexemes += sum(entry & 255 for _, data in words for entry in unpacked(data))
+                total += checksum(words)
+                lexemes += total_times(words)
             await seal(conn, segment, checksum=total, lexemes=lexemes)
         await bound(conn, writer.limit)
         await leases.prove(conn, writer.lease)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from gbrain.domain.content import Chunk, PageContent
-from gbrain.domain.lexing import counted
-from gbrain.domain.passages import below, head_of, passage_hash
+from gbrain.domain.passages import head_of, passage_hash, passage_of
 from gbrain.domain.postings import NO_WORDS, Words, words_of
 from gbrain.store.binary_copy import bytea, int4, text, text_array
 
@@ -67,12 +66,9 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
 
 
 def words_in(title: str, chunks: Sequence[Chunk]) -> list[Words]:
-    """The words of a page's chunks, as they are indexed."""
-    of_title = counted(title)
+    """The words of a page's chunks as they are indexed: title and headings count in each. A blank one has none."""
     return [
-        words_of(of_title, counted(" ".join(below(title, chunk.headings))), chunk.text)
-        if chunk.text and not chunk.text.isspace()
-        else NO_WORDS
+        words_of(passage_of(title, chunk.headings, chunk.text)) if chunk.text and not chunk.text.isspace() else NO_WORDS
         for chunk in chunks
     ]
 

@@ -57,7 +57,7 @@ async def put(conn: Connection, source_id: str, pages: Sequence[Indexed]) -> dic
         Head(
             texts=len(texts),
             lexemes=sum(sum(words.times) for words in texts),
-            checksum=sum(checksum(term, entries) for term, entries in postings),
+            checksum=checksum(postings),
             editions=editions,
             starts=starts,
         ),
@@ -153,7 +153,7 @@ def firsts(starts: bytes) -> array[int]:
 async def _sum(conn: Connection, segment: int) -> int:
     found = 0
     async for piece in postings(conn, segment):
-        found += sum(checksum(term, entries) for term, entries in piece)
+        found += checksum(piece)
     return found & _MASK
 
 

@@ -1,4 +1,4 @@
-"""The public test collections with relevance judgements: their documents as repositories, their queries with what is relevant.
+"""Public test collections with relevance judgements: their documents as repositories, and what answers their queries.
 
 The format is that of the SMART collections: `.I` number, `.T` title, `.A` author, `.B` bibliography, `.W` text.
 """
@@ -54,7 +54,7 @@ def _collection(
 
 def _records(file: Path) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, list[str]]] = {}
-    field = ""
+    number = field = ""
     for line in file.read_text(encoding="latin-1").splitlines():
         if (head := re.fullmatch(r"\.([A-Z])(?: +(\d+))?\s*", line)) is None:
             found[number][field].append(line)
