@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -87,7 +86,11 @@ def _lines(hit: Hit) -> str:
 
 def _check_is_no_flag(word: str) -> None:
     """Words that begin with dashes may be asked for; one that is nearly a flag is a mistake."""
-    if word.startswith("--") and get_close_matches(word.partition("=")[0], _FLAGS, cutoff=0.75):
+    if not word.startswith("--"):
+        return
+    from difflib import get_close_matches
+
+    if get_close_matches(word.partition("=")[0], _FLAGS, cutoff=0.75):
         raise UsageError(f"No such option: {word}", hint="see: gbrain search --help")
 
 
