@@ -26,6 +26,7 @@ PAGES = {
     "README.md": scenes.without_sources,
     "docs/tutorial.md": scenes.from_nothing,
     "docs/how-to/agents.md": scenes.for_agents,
+    "docs/how-to/search.md": scenes.for_search,
     "docs/how-to/backup.md": scenes.kept,
     "docs/how-to/cron.md": scenes.with_wiki,
     "docs/how-to/embeddings.md": scenes.with_endpoint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,3 +155,41 @@ def test_what_cannot_be_asked_is_said(
 
 def test_limits_are_kept(inside: Inside, filled: BrainCommand) -> None:
     assert len(found(inside, filled, "gas fee read needle zebra", "--limit", "2")) == 2
+
+
+def test_judged_queries_are_measured_and_held_against_a_saved_run(
+    inside: Inside, filled: BrainCommand, tmp_path: Path
+) -> None:
+    file, saved = tmp_path / "judged.jsonl", tmp_path / "run.json"
+    lines = ['{"query": "gas refunds", "relevant": ["wiki:gas"]}', '{"query": "needle", "relevant": ["wiki:fees"]}']
+    file.write_text("# mine\n" + "\n".join(lines) + "\n")
+    first = checked(inside.run(filled, "search", "--eval", str(file), "--save", str(saved), "--json"), "search-eval")
+    assert first["means"] == {"ndcg_at_10": 0.5, "recall_at_10": 0.5, "recall_at_5": 0.5, "mrr": 0.5}
+    assert [one["ranking"] for one in first["queries"]] == [["wiki:gas"], ["wiki:long"]]
+    assert first["comparison"] is None
+    file.write_text(lines[0] + '\n{"query": "needle", "relevant": ["wiki:long"]}\n')
+    again = inside.run(filled, "search", "--eval", str(file), "--against", str(saved), "--json")
+    compared = checked(again, "search-eval")["comparison"]
+    assert (compared["queries_in_both"], compared["worse"]) == (2, [])
+    assert compared["better"] == [{"query": "needle", "before": 0.0, "after": 1.0}]
+    told = inside.run(filled, "search", "--eval", str(file), "--against", str(saved)).out
+    assert "2 queries, hybrid" in told
+    assert "0.000 to 1.000  needle" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--eval", "nosuch"], "cannot read nosuch"),
+        (["--eval", "judged", "words"], "leave the words out"),
+        (["words", "--save", "run"], "--save and --against are about --eval"),
+        (["--eval", "judged", "--against", "judged"], "holds no run"),
+        (["--eval", "broken"], "broken, line 1"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(
+    inside: Inside, filled: BrainCommand, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "judged").write_text('{"query": "gas", "relevant": ["wiki:gas"]}\n')
+    (tmp_path / "broken").write_text('{"query": "gas"}\n')
+    assert said in inside.run(filled, "search", *arguments, code=2, cwd=tmp_path).err

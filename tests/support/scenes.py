@@ -36,6 +36,16 @@ from support.stage import Stage
 
 _DEADLINE_S = 60
 _WIKI = {"README.md": "# Wiki\n\nSee [guide](docs/guide.md).\n", "docs/guide.md": "# Guide\n\nHow to.\n"}
+_SEARCHED = {
+    "docs/oncall.md": "---\ntags: [operations, night]\ndate: 2026-03-02\n---\n# On call\n\n"
+    "Who is on call answers the pager within ten minutes. Wake the deputy when nobody does.\n\n"
+    "## Handing over\n\nWrite down what is open before you go.\n",
+    "docs/backups.md": "---\ntags: operations\ndate: 2026-05-20\n---\n# Backups\n\n"
+    "Databases are copied every night. To restore one, call `restore_backup` with the day.\n",
+    "meetings/2026-05-21.md": "---\ntype: meeting\ndate: 2026-05-21\n---\n# Retrospective\n\n"
+    "The pager was silent for a week. We keep the night shift as it is.\n",
+    "README.md": "# Wiki\n\nHow we work: [on call](docs/oncall.md), [backups](docs/backups.md).\n",
+}
 _SERVED = 'database_url = "{}"\n'
 
 
@@ -66,6 +76,16 @@ def for_agents(stage: Stage, databases: Databases) -> None:
     brain(stage, url, {"wiki": Told(path=repository(stage.home / "wiki", _WIKI))}, _SERVED.format(url))
     subprocess.run([GBRAIN, "sync", "--all", "--no-embed"], env=stage.environs["you"], capture_output=True, check=True)
     stage.names["127.0.0.1:7433"] = f"127.0.0.1:{free_port()}"
+
+
+def for_search(stage: Stage, databases: Databases) -> None:
+    """A brain with one source that is in, and has its vectors."""
+    configure(stage, _SERVED.format(databases.new_url()))
+    env = stage.environs["you"] | {"GBRAIN_EMBEDDER": "local"}
+    wiki = repository(stage.home / "wiki", _SEARCHED)
+    for words in (["sources", "add", "wiki", "--path", str(wiki)], ["sync", "--all"]):
+        subprocess.run([GBRAIN, *words], env=env, capture_output=True, check=True)
+    stage.environs["you"] = env
 
 
 def sources(stage: Stage, databases: Databases) -> None:

@@ -68,7 +68,8 @@ def _flag(word: str, command: click.Command, words: Iterator[str]) -> list[str]:
     name, has_value, _ = word.partition("=")
     option = next((one for one in command.params if name in (*one.opts, *one.secondary_opts)), None)
     if option is None:
-        return [] if name in ("-h", "--help") else [name]
+        is_word = command.context_settings.get("ignore_unknown_options") and not name.startswith("--")
+        return [] if is_word or name in ("-h", "--help") else [name]
     if not has_value and isinstance(option, click.Option) and not (option.is_flag or option.count):
         next(words, None)
     return []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gbrain.cli.answer import presentable, put, put_document, tell
+from gbrain.cli.answer import is_drawable, presentable, put, put_document, tell
 from gbrain.cli.options import Json, positive
-from gbrain.cli.state import with_brain
+from gbrain.cli.search_eval import evaluate
+from gbrain.cli.state import globals_of, with_brain
 from gbrain.documents.search import document, parts_of, snippet_of
 from gbrain.domain.paths import display
 from gbrain.domain.search import Asked, Found, Hit, Mode
@@ -17,7 +20,9 @@ from gbrain.errors import UsageError
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
 
-_FLAGS = ("--source", "--mode", "--limit", "--explain", "--eval", "--json", "--help")
+_FLAGS = ("--source", "--mode", "--limit", "--explain", "--eval", "--save", "--against", "--json", "--help")
+
+_BOLD, _NOT_BOLD = "\x1b[1m", "\x1b[22m"
 
 MOST = 1000
 """More pages than anybody asks for at once."""
@@ -38,6 +43,11 @@ def search(
     mode: Annotated[str, typer.Option(help="hybrid, keyword or vector.", metavar="MODE")] = "hybrid",
     limit: Annotated[str, typer.Option(help="How many pages at most.", metavar="N")] = "10",
     explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    eval_: Annotated[
+        Path | None, typer.Option("--eval", help="Ask the judged queries of a file, and measure the answers.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="With --eval: keep how they were answered in a file.")] = None,
+    against: Annotated[Path | None, typer.Option(help="With --eval: compare with what --save has kept.")] = None,
     as_json: Json = False,
 ) -> None:
     """Find pages by words and by what they mean."""
@@ -49,6 +59,13 @@ def search(
     )
     for word in query or []:
         _check_is_no_flag(word)
+    if eval_ is not None:
+        if query:
+            raise UsageError("--eval asks what is in its file", hint="leave the words out")
+        evaluate(context, asked, eval_, save=save, against=against, as_json=as_json)
+        return
+    if save is not None or against is not None:
+        raise UsageError("--save and --against are about --eval", hint="gbrain search --eval FILE")
     if not asked.query.strip():
         raise UsageError("there is nothing to search for", hint="gbrain search WORDS…")
 
@@ -64,20 +81,28 @@ def search(
         return
     for note in found.notes:
         tell(f"{note.message}{f'; {note.hint}' if note.hint else ''}")
+    marking = is_drawable(sys.stdout) and not globals_of(context).no_color
     for number, hit in enumerate(found.hits):
-        _put_hit(hit, is_first=number == 0, explain=explain)
+        _put_hit(hit, is_first=number == 0, explain=explain, marking=marking)
     if not found.hits:
         put("nothing found")
 
 
-def _put_hit(hit: Hit, *, is_first: bool, explain: bool) -> None:
+def _put_hit(hit: Hit, *, is_first: bool, explain: bool, marking: bool) -> None:
     if not is_first:
         put("")
     put(f"{hit.citation}  {presentable(hit.title)}")
     put(f"  {display(hit.path)}:{_lines(hit)}  {hit.score:.3f}")
-    put(f"  {presentable(snippet_of(hit).text)}")
+    put(f"  {_snippet(hit, marking=marking)}")
     if explain:
         put("  " + ", ".join(f"{presentable(part)} {value:.3f}" for part, value in parts_of(hit)))
+
+
+def _snippet(hit: Hit, *, marking: bool) -> str:
+    """What matched is in bold on a terminal, unless a credential had to be taken out."""
+    found = snippet_of(hit)
+    shown = presentable(found.text)
+    return found.marked(_BOLD, _NOT_BOLD) if marking and shown == found.text else shown
 
 
 def _lines(hit: Hit) -> str:

@@ -198,7 +198,8 @@ class Search:
 
 def _best_of_each_page(found: Iterable[_Candidate]) -> list[_Candidate]:
     best: dict[int, _Candidate] = {}
-    for one in sorted(found, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal)):
+    shown = [one for one in found if one.score > 0]
+    for one in sorted(shown, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal)):
         best.setdefault(one.row.page_id, one)
     return list(best.values())
 
