@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from gbrain.app.brain import Brain
@@ -16,9 +16,10 @@ from gbrain.embedding.answers import Embedder, Vectors
 from gbrain.errors import CouldNotRun, NotFound
 from gbrain.services import models
 from gbrain.services.searching import Meant, Search, said
-from gbrain.services.words import lexemes_of
+from gbrain.services.words import Kept, lexemes_of
 from gbrain.store import search as store
 from gbrain.store.connection import Connection
+from gbrain.store.search import Scope
 
 _EMBED_S = 5.0
 """A provider that does not embed what is asked within this is gone without."""
@@ -30,26 +31,22 @@ class Searcher:
     def __init__(self, brain: Brain) -> None:
         self.brain = brain
         self._embedders: dict[int, Embedder] = {}
+        self._kept = Kept()
 
     async def search(self, asked: Asked) -> Found:
         """The pages that answer best; raises NotFound for a source there is not, or that the caller may not see."""
         query = parse(asked.query)
-        sources = await self.brain.ask(lambda conn: _scope(conn, asked, query))
-        text = said(query)
-        notes: list[Note] = []
-        meant = (
-            None
-            if asked.mode is Mode.KEYWORD
-            else await self._meant(" ".join(text), notes, may_count=asked.visible is None)
-        )
+        text, notes = said(query), list[Note]()
+        meant = None
+        if asked.mode is not Mode.KEYWORD:
+            meant = await self._meant(" ".join(text), notes, may_count=asked.visible is None)
         by_words = asked.mode is not Mode.VECTOR or meant is None
         if by_words and meant is None and not lexemes_of(text):
             notes.append(_NO_WORDS)
-        is_outdated = await self.brain.ask(lambda conn: store.any_outdated(conn, sources))
+        hits, is_outdated = await self.brain.ask(lambda conn: self._pages(conn, asked, query, by_words, meant))
         if is_outdated:
             notes.append(_OUTDATED)
         end = asked.offset + asked.limit
-        hits = await self.brain.ask(lambda conn: _pages(conn, query, sources, by_words, meant, end + 1))
         return Found(
             mode=Mode.KEYWORD if meant is None else asked.mode,
             hits=tuple(hits[asked.offset : end]),
@@ -85,6 +82,18 @@ class Searcher:
         vector = [float(number) for number in answer.rows[0]]
         return Meant(model_id=model.id, vector=vector) if any(vector) else None
 
+    async def _pages(
+        self, conn: Connection, asked: Asked, query: Query, by_words: bool, meant: Meant | None
+    ) -> tuple[list[Hit], bool]:
+        """The best pages, one more than are asked for, and whether any of the sources is indexed by another rule."""
+        async with store.moment(conn):
+            scope = _scope(await store.scope(conn), asked, query)
+            if not scope:
+                return [], False
+            search = Search(conn, query, scope, self._kept, by_words=by_words, meant=meant)
+            hits = await search.pages(asked.offset + asked.limit + 1)
+        return hits, any(one.is_outdated for one in scope.values())
+
     def _embedder(self, model: Model) -> Embedder:
         if model.id not in self._embedders:
             self._embedders[model.id] = opened(self.brain.settings, model, self.brain.pool).embedder
@@ -101,27 +110,18 @@ async def searching(brain: Brain) -> AsyncIterator[Searcher]:
         await searcher.close()
 
 
-async def _scope(conn: Connection, asked: Asked, query: Query) -> list[str]:
+def _scope(all_sources: Mapping[str, Scope], asked: Asked, query: Query) -> dict[str, Scope]:
     """The sources to look at: those named, else the federated ones; of neither any that the caller may not see."""
-    federated = await store.scope(conn)
-    known = {source for source in federated if asked.visible is None or source in asked.visible}
-    named = [*(asked.sources or ()), *query.wanted.sources]
-    for source in named:
+    known = {one: scope for one, scope in all_sources.items() if asked.visible is None or one in asked.visible}
+    for source in [*(asked.sources or ()), *query.wanted.sources]:
         if source not in known:
-            listed = ", ".join(sorted(known)) or "none"
+            listed = ", ".join(known) or "none"
             raise NotFound(f"there is no source {source!r} to search", hint=f"there are: {listed}")
-    found = set(asked.sources) if asked.sources is not None else {one for one in known if federated[one]}
-    if query.wanted.sources:
-        found = set(query.wanted.sources) & (found if asked.sources is not None else known)
-    return sorted(found - set(query.unwanted.sources))
-
-
-async def _pages(
-    conn: Connection, query: Query, sources: Sequence[str], by_words: bool, meant: Meant | None, count: int
-) -> list[Hit]:
-    if not sources:
-        return []
-    return await Search(conn, query, sources, by_words=by_words, meant=meant).pages(count)
+    wanted, unwanted = query.wanted.sources, query.unwanted.sources
+    chosen = known.keys() if wanted else {one for one, scope in known.items() if scope.federated}
+    chosen = set(asked.sources) if asked.sources is not None else set(chosen)
+    chosen &= set(wanted) if wanted else chosen
+    return {one: scope for one, scope in known.items() if one in chosen and one not in unwanted}
 
 
 def _incomplete(covered: models.Covered | None) -> Note:

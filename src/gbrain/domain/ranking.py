@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nlargest
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from gbrain.domain.bm25 import rarity, saturation
@@ -17,12 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FEW = 20_000
-"""So many entries are added up without numpy, which takes 0.1 s to import."""
+"""So many entries are added up without numpy, which takes 0.1 s to import; fewer where it is imported already."""
+_FEW_BESIDE_NUMPY = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Word:
-    """A lexeme that is asked for: its entries in each segment, behind the number that the segment's first text has."""
+    """A lexeme that is asked for: its entries in each segment, behind the number that the segment's first text has; by
+    that number.
+    """
 
     lexeme: str
     entries: Sequence[tuple[int, bytes]]
@@ -54,20 +59,17 @@ class Ranking:
         self._weights = [times * rarity(collection.texts, word.texts) for word, times in words.items()]
         self._mean_length = round(collection.mean_length, 1)
         self._scores: Mapping[int, float] | _Dense
-        if sum(word.texts for word in words) <= _FEW:
+        if sum(word.texts for word in words) <= (_FEW_BESIDE_NUMPY if "numpy" in sys.modules else _FEW):
             self._scores = self._added()
         else:
             self._scores = _Dense(self._words, self._weights, self._mean_length, collection.texts)
-
-    def __len__(self) -> int:
-        return len(self._scores)
 
     def best(self, count: int, among: frozenset[int] | None = None) -> list[tuple[int, float]]:
         """The texts with the highest scores, best first, of equal ones the lowest number; `among` bounds which."""
         if isinstance(self._scores, _Dense):
             return self._scores.best(count, among)
-        scores = self._scores.items() if among is None else ((n, s) for n, s in self._scores.items() if n in among)
-        return nlargest(count, scores, key=lambda one: (one[1], -one[0]))
+        found = ((score, -number) for number, score in self._scores.items() if among is None or number in among)
+        return [(-number, score) for score, number in nlargest(count, found)]
 
     def scores_of(self, numbers: Iterable[int]) -> list[float]:
         """The scores of some texts; 0 where none of the words stands in one."""
@@ -106,26 +108,24 @@ class _Dense:
         self._all = np.zeros(texts, np.float64)
         touched = [np.zeros(0, np.int64)]
         for word, weight in zip(words, weights, strict=True):
-            for first, data in word.entries:
-                entries = np.frombuffer(data, "<u8").astype(np.int64)
-                numbers = (entries >> 16) + first
-                self._all[numbers] += weight * table[entries & 0xFFFF]
-                touched.append(numbers)
-        self._touched = np.unique(np.concatenate(touched))
-
-    def __len__(self) -> int:
-        return len(self._touched)
+            sizes = [len(data) // ENTRY_BYTES for _, data in word.entries]
+            entries = np.frombuffer(b"".join([data for _, data in word.entries]), "<i8")
+            numbers = (entries >> 16) + np.repeat([first for first, _ in word.entries], sizes)
+            self._all[numbers] += weight * table[entries & 0xFFFF]
+            touched.append(numbers)
+        self._touched, self._words = np.concatenate(touched), len(words)
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         import numpy as np
 
-        numbers = self._touched
+        numbers = self._touched  # each as often as words stand in it
         if among is not None:
             numbers = numbers[np.isin(numbers, np.fromiter(among, np.int64, len(among)))]
+        scores, most = self._all[numbers], count * self._words
+        if most < len(numbers):
+            numbers = numbers[scores >= np.partition(scores, len(scores) - most)[len(scores) - most]]
+        numbers = np.unique(numbers)
         scores = self._all[numbers]
-        if count < len(numbers):
-            least = np.partition(scores, len(scores) - count)[len(scores) - count]
-            numbers, scores = numbers[scores >= least], scores[scores >= least]
         order = np.lexsort((numbers, -scores))[:count]
         return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
 
@@ -141,9 +141,11 @@ def _table(mean_length: float) -> NDArray[np.float64]:
 
 
 def _entry_of(word: Word, number: int) -> int | None:
-    for first, data in word.entries:
-        entries = unpacked(data)
-        at = bisect_left(entries, (number - first) << 16) if number >= first else len(entries)
-        if at < len(entries) and entries[at] >> 16 == number - first:
-            return entries[at]
-    return None
+    at = bisect_right(word.entries, number, key=itemgetter(0)) - 1
+    if at < 0:
+        return None
+    first, data = word.entries[at]
+    entries = memoryview(data).cast("Q") if sys.byteorder == "little" else unpacked(data)
+    place = bisect_left(entries, (number - first) << 16)
+    found = place < len(entries) and entries[place] >> 16 == number - first
+    return entries[place] if found else None

@@ -62,7 +62,12 @@ async def read_page(conn: Connection, access: Access, source_id: str, name: str,
         hint = "a page is named by slug or path: search and list_pages tell both"
         raise NotFound(f"there is no page {name!r} in {source_id}", hint=hint)
     head = found[0]
-    return ShownPage(head=head, chunks=await pages.chunks(conn, head.id), links=await pages.links(conn, head.id))
+    return ShownPage(
+        head=head,
+        chunks=await pages.chunks(conn, head.id),
+        links=await pages.links(conn, head.id),
+        pending=await pages.pending(conn, head.id),
+    )
 
 
 async def list_pages(

@@ -11,10 +11,10 @@ from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.query_values import Kind, Query
 from gbrain.domain.ranking import Ranking, Word
 from gbrain.domain.search import Hit
-from gbrain.services.words import Index, lexemes_of
+from gbrain.services.words import Index, Kept, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
-from gbrain.store.search import Near, PlaceRow
+from gbrain.store.search import Near, PlaceRow, Scope
 
 NEARNESS_WEIGHT = 0.45
 """What the nearest text gets for that, where the text with the best words gets 1 for them."""
@@ -25,7 +25,7 @@ PHRASE_WEIGHT = 1.0
 VECTOR, PHRASES = "(vector)", "(phrases)"
 """The parts of a score that are of no word."""
 
-_FIRST_LOOK = 100
+_TEXTS_A_PAGE = 4
 _MORE = 4
 _MOST = 100_000
 _NEAREST = 100
@@ -60,19 +60,28 @@ class Search:
     """One query over some sources, on one connection."""
 
     def __init__(
-        self, conn: Connection, query: Query, sources: Sequence[str], *, by_words: bool, meant: Meant | None
+        self,
+        conn: Connection,
+        query: Query,
+        scope: Mapping[str, Scope],
+        kept: Kept,
+        *,
+        by_words: bool,
+        meant: Meant | None,
     ) -> None:
-        self._conn, self._query, self._sources = conn, query, sources
+        self._conn, self._query, self._sources = conn, query, list(scope)
+        self._index = Index(conn, [head for one in scope.values() for head in one.segments], kept)
         self._by_words, self._meant = by_words, meant
         self._cosines: dict[bytes, float] = {}
-        self._is_phrases_alone = bool(query.wanted.phrases) and not query.wanted.words
-        self._phrases = [folded(phrase) for phrase in query.wanted.phrases]
-        self._unwanted = [folded(phrase) for phrase in query.unwanted.phrases]
+        self._wanted, self._not_wanted, self._has_filters = query.wanted, query.unwanted, has_filters(query)
+        self._is_phrases_alone = bool(self._wanted.phrases) and not self._wanted.words
+        self._phrases = [folded(phrase) for phrase in self._wanted.phrases]
+        self._unwanted = [folded(phrase) for phrase in self._not_wanted.phrases]
 
     async def pages(self, count: int) -> list[Hit]:
         """The best pages, at most so many."""
-        index = await Index.over(self._conn, self._sources)
-        wanted, unwanted = self._query.wanted, self._query.unwanted
+        index = self._index
+        wanted, unwanted = self._wanted, self._not_wanted
         lexemes = lexemes_of(said(self._query)) if self._by_words else {}
         needed = {phrase: lexemes_of([phrase]) for phrase in (*wanted.phrases, *unwanted.phrases, *unwanted.words)}
         words = await index.words([*lexemes, *(one for each in needed.values() for one in each)])
@@ -81,7 +90,7 @@ class Search:
         among = _standing_in_all([words[one] for phrase in wanted.phrases for one in needed[phrase]])
         near = await self._near(index)
         top = ranking.best(1)
-        look = max(_FIRST_LOOK, 3 * count)
+        look = _TEXTS_A_PAGE * count
         while True:
             best = ranking.best(look, among if self._is_phrases_alone else None)
             looked_at = [*best, *(ranking.best(look, among) if among is not None else ())]
@@ -158,7 +167,7 @@ class Search:
 
     def _fits(self, row: PlaceRow) -> bool:
         """Whether a text is of a page that fits, without unwanted phrases, and with those that alone are asked for."""
-        if has_filters(self._query) and not fits(self._query, row.path, row.kind, row.front_matter):
+        if self._has_filters and not fits(self._query, row.path, row.kind, row.front_matter):
             return False
         if not self._unwanted and not self._is_phrases_alone:
             return True

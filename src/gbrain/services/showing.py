@@ -20,6 +20,8 @@ class ShownPage:
     head: PageHead
     chunks: list[StoredChunk]
     links: list[StoredLink]
+    pending: set[int]
+    """Which chunks wait for a vector of the active model, by ordinal."""
 
     @property
     def body(self) -> str:
@@ -37,7 +39,7 @@ async def show_page(conn: Connection, default: str | None, name: str) -> ShownPa
         raise await _without_page(conn, default, name)
     head = _the_one(found, name)
     chunks, links = await pages.chunks(conn, head.id), await pages.links(conn, head.id)
-    return ShownPage(head=head, chunks=chunks, links=links)
+    return ShownPage(head=head, chunks=chunks, links=links, pending=await pages.pending(conn, head.id))
 
 
 def shown_path(head: PageHead) -> str:

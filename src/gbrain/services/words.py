@@ -13,6 +13,9 @@ from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import SegmentHead, SegmentPages
 
+_KEPT_PAGES = 4_000_000
+"""Pages of segments that are kept, 12 bytes each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -23,11 +26,24 @@ class Place:
     ordinal: int
 
 
-class Index:
-    """The index over some sources, as of one query: its texts are numbered through all segments."""
+class Kept(dict[int, SegmentPages]):
+    """The pages of segments that were asked for before: a segment never changes. The oldest are let go of."""
 
-    def __init__(self, conn: Connection, heads: Sequence[SegmentHead]) -> None:
-        self._conn = conn
+    def keep(self, found: Mapping[int, SegmentPages]) -> None:
+        """Keep these too."""
+        self.update(found)
+        while sum(len(pages.editions) for pages in self.values()) > _KEPT_PAGES and len(self) > len(found):
+            del self[next(iter(self))]
+
+
+class Index:
+    """The index over some segments, as of one query: its texts are numbered through all of them.
+
+    What segments hold is `kept` from one query for the next.
+    """
+
+    def __init__(self, conn: Connection, heads: Sequence[SegmentHead], kept: Kept) -> None:
+        self._conn, self._kept = conn, kept
         self._ids = [head.id for head in heads]
         self._firsts: list[int] = []
         texts = 0
@@ -37,11 +53,6 @@ class Index:
         lexemes = sum(head.lexemes for head in heads)
         self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
         self._pages: dict[int, SegmentPages] = {}
-
-    @classmethod
-    async def over(cls, conn: Connection, sources: Sequence[str]) -> Index:
-        """The index over these sources."""
-        return cls(conn, await search.segments(conn, sources))
 
     async def words(self, lexemes: Iterable[str]) -> dict[str, Word]:
         """The lexemes, looked up."""
@@ -77,8 +88,10 @@ class Index:
         return None
 
     async def _load(self, segments: Iterable[int]) -> None:
-        if missing := [segment for segment in segments if segment not in self._pages]:
-            self._pages |= await search.pages_of(self._conn, missing)
+        wanted = [segment for segment in segments if segment not in self._pages]
+        if missing := [segment for segment in wanted if segment not in self._kept]:
+            self._kept.keep(await search.pages_of(self._conn, missing))
+        self._pages |= {segment: self._kept[segment] for segment in wanted if segment in self._kept}
 
     def _place(self, number: int, segment: int) -> Place:
         pages, local = self._pages[self._ids[segment]], number - self._firsts[segment]

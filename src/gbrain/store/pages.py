@@ -78,3 +78,8 @@ async def links(conn: Connection, page_id: int) -> list[StoredLink]:
     """A page's links in order."""
     rows = await (await conn.execute(SQL["links"], {"page": page_id})).fetchall()
     return [StoredLink(kind=kind, target=target, line=line) for kind, target, line in rows]
+
+
+async def pending(conn: Connection, page_id: int) -> set[int]:
+    """Which of a page's chunks wait for a vector of the active model, by ordinal."""
+    return {row[0] for row in await (await conn.execute(SQL["pending"], {"page": page_id})).fetchall()}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
+
+from psycopg import IsolationLevel
 
 from gbrain.domain.fingerprint import LEXEME_RULE
 from gbrain.store.connection import Connection
@@ -57,22 +60,40 @@ class Near(NamedTuple):
     ordinal: int
 
 
-async def scope(conn: Connection) -> dict[str, bool]:
-    """The sources that are not archived, and whether each is federated."""
-    rows = await (await conn.execute(SQL["scope"])).fetchall()
-    return dict(rows)
+class Scope(NamedTuple):
+    """A source that is not archived: whether it is federated, and its segments by today's rule, oldest first.
+
+    `is_outdated`: it has segments by another rule.
+    """
+
+    federated: bool
+    segments: list[SegmentHead]
+    is_outdated: bool
 
 
-async def segments(conn: Connection, sources: Sequence[str]) -> list[SegmentHead]:
-    """The segments of some sources by today's rule, oldest first."""
-    rows = await (await conn.execute(SQL["segments"], _of(sources))).fetchall()
-    return [SegmentHead(*row) for row in rows]
+@asynccontextmanager
+async def moment(conn: Connection) -> AsyncIterator[None]:
+    """All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were."""
+    await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    try:
+        async with conn.transaction():
+            yield
+    finally:
+        if not conn.closed:
+            await conn.set_isolation_level(None)
 
 
-async def any_outdated(conn: Connection, sources: Sequence[str]) -> bool:
-    """Whether words of any of the sources are in the index by another rule only."""
-    row = await (await conn.execute(SQL["any_outdated"], _of(sources))).fetchone()
-    return bool(row and row[0])
+async def scope(conn: Connection) -> dict[str, Scope]:
+    """The sources that may be searched, by id."""
+    found: dict[str, Scope] = {}
+    rows = await (await conn.execute(SQL["scope"], binary=True)).fetchall()
+    for source, federated, segment, texts, lexemes, rule in rows:
+        one = found.setdefault(source, Scope(federated, [], False))
+        if segment is not None and rule == LEXEME_RULE:
+            one.segments.append(SegmentHead(segment, texts, lexemes))
+        elif segment is not None:
+            found[source] = one._replace(is_outdated=True)
+    return found
 
 
 async def postings(
@@ -142,7 +163,3 @@ async def nearness(
 def literal(vector: Sequence[float]) -> str:
     """A vector as pgvector reads it."""
     return f"[{','.join(map(repr, map(float, vector)))}]"
-
-
-def _of(sources: Sequence[str]) -> dict[str, Any]:
-    return {"sources": list(sources), "rule": LEXEME_RULE}

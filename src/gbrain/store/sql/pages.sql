@@ -25,3 +25,10 @@ WHERE c.page_id = %(page)s ORDER BY c.ordinal
 -- The links of a page as written, in order.
 -- name: links
 SELECT kind, target, line FROM gbrain.links WHERE page_id = %(page)s ORDER BY ordinal
+
+-- Which texts of a page wait for a vector of the active model.
+-- name: pending
+SELECT c.ordinal FROM gbrain.chunks AS c
+JOIN gbrain.models AS m ON m.state = 'active'
+JOIN gbrain.backlog AS b ON b.model_id = m.id AND b.passage = c.passage
+WHERE c.page_id = %(page)s

@@ -1,14 +1,10 @@
--- The sources that a search may look at, and whether they are among those it looks at where none is named.
+-- The sources that a search may look at: whether each is among those it looks at where none is named, and its segments,
+-- oldest first, with the rule that each was made by.
 -- name: scope
-SELECT id, federated FROM gbrain.sources WHERE archived_at IS NULL ORDER BY id
-
--- The segments of some sources, oldest first, by today's rule.
--- name: segments
-SELECT id, texts, lexemes FROM gbrain.segments WHERE source_id = ANY(%(sources)s) AND rule = %(rule)s ORDER BY id
-
--- Whether any of the sources has pages that are not in the index by today's rule.
--- name: any_outdated
-SELECT EXISTS (SELECT FROM gbrain.segments WHERE source_id = ANY(%(sources)s) AND rule <> %(rule)s)
+SELECT s.id, s.federated, g.id, g.texts, g.lexemes, g.rule
+FROM gbrain.sources AS s LEFT JOIN gbrain.segments AS g ON g.source_id = s.id
+WHERE s.archived_at IS NULL
+ORDER BY s.id, g.id
 
 -- Where some words stand.
 -- name: postings
