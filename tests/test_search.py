@@ -153,6 +153,22 @@ def test_what_cannot_be_asked_is_said(
     assert said in inside.run(filled, "search", *arguments, code=code).err
 
 
+@pytest.mark.parametrize(
+    ("query", "slugs"),
+    [
+        (["tag:fees"], ["wiki:fees", "wiki:gas"]),
+        (["after:2024-05-02"], ["wiki:fees"]),
+        (["path:deep/"], ["wiki:deep/code"]),
+        (["tag:nosuch"], []),
+        (["-gas", "-fee", "-filler", "-zebra", "-file", "-天文学"], ["wiki:quotes"]),
+    ],
+)
+def test_filters_alone_list_the_pages_that_fit_the_newest_first(
+    inside: Inside, filled: BrainCommand, query: list[str], slugs: list[str]
+) -> None:
+    assert found(inside, filled, *query) == slugs
+
+
 def test_limits_are_kept(inside: Inside, filled: BrainCommand) -> None:
     assert len(found(inside, filled, "gas fee read needle zebra", "--limit", "2")) == 2
 

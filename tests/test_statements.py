@@ -136,6 +136,9 @@ _OF_FILE: dict[str, dict[str, Any]] = {
         "limit": 10,
     },
     "search": {
+        "pages": [1],
+        "matter": True,
+        "after": 0,
         "sources": ["one"],
         "rule": 1,
         "segments": [1],

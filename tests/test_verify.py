@@ -111,6 +111,8 @@ DAMAGES = [
     ),
     Damage("words_of_none", f"UPDATE gbrain.pages SET edition = 0 WHERE id = {PAGE}", ("lexemes_differ",)),
     Damage("words_of_an_old_one", f"UPDATE gbrain.pages SET edition = 99999 WHERE id = {PAGE}", ("lexemes_differ",)),
+    Damage("segment_starts", "UPDATE gbrain.segments SET starts = '\\x00000000'", ("lexemes_differ",), path=None),
+    Damage("segment_counts", "UPDATE gbrain.segments SET texts = 1, lexemes = 1", ("lexemes_differ",), path=None),
     Damage("segment_lost", "DELETE FROM gbrain.segments", ("lexemes_differ",)),
     Damage("text_hash", f"UPDATE gbrain.texts SET hash = 'x' WHERE id = {TEXT}", ("chunks_differ", "text_damaged")),
     Damage(

@@ -30,6 +30,7 @@ WRITTEN = st.text(alphabet="abcXYZ019_ -.éßİ日本語ひカー한국ไทي�
         ("猫", ["猫"]),
         ("日本語API", ["日本", "本語", "api"]),
         ("한국어 문장", ["한국", "국어", "문장"]),
+        ("책", ["책"]),
         ("the and of", []),
         ("", []),
         ("!!! ... 🙂", []),
@@ -80,6 +81,7 @@ def test_a_lexeme_in_a_script_without_spaces_is_placed_to_the_character() -> Non
 
 def test_how_often_a_word_is_asked_for_counts() -> None:
     assert asked("run, runs and running: cats") == {"run": 3, "cat": 1}
+    assert asked("readFile") == {"read": 0.5, "file": 0.5, "readfil": 1}
 
 
 @given(st.text(max_size=60))

@@ -29,7 +29,8 @@ def word(name: str, entries: dict[int, tuple[int, int]], *, cut: int = TEXTS) ->
     packs = [
         packed(array("Q", [n << 16 | length << 8 | times for n, (times, length) in sorted(p.items())])) for p in parts
     ]
-    return Word(lexeme=name, entries=((0, packs[0]), (cut, packs[1])))
+    parts_with_any = [(first, data) for first, data in ((0, packs[0]), (cut, packs[1])) if data]
+    return Word(lexeme=name, entries=tuple(parts_with_any))
 
 
 @pytest.fixture(params=["few", "many"], autouse=True)

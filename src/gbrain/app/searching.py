@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 from gbrain.app.brain import Brain
 from gbrain.app.embedders import opened
@@ -17,10 +18,12 @@ from gbrain.errors import CouldNotRun, NotFound
 from gbrain.services import models
 from gbrain.services.searching import Meant, Search, said
 from gbrain.services.words import Kept, lexemes_of
+from gbrain.store import faults
 from gbrain.store import search as store
 from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
+_TRIES = 2
 _EMBED_S = 5.0
 """A provider that does not embed what is asked within this is gone without."""
 
@@ -37,13 +40,9 @@ class Searcher:
         """The pages that answer best; raises NotFound for a source there is not, or that the caller may not see."""
         query = parse(asked.query)
         text, notes = said(query), list[Note]()
-        meant = None
-        if asked.mode is not Mode.KEYWORD:
-            meant = await self._meant(" ".join(text), notes, may_count=asked.visible is None)
-        by_words = asked.mode is not Mode.VECTOR or meant is None
-        if by_words and meant is None and not lexemes_of(text):
+        hits, meant, is_outdated = await self._tried(asked, query, text, notes)
+        if meant is None and not lexemes_of(text) and (text or not hits):
             notes.append(_NO_WORDS)
-        hits, is_outdated = await self.brain.ask(lambda conn: self._pages(conn, asked, query, by_words, meant))
         if is_outdated:
             notes.append(_OUTDATED)
         end = asked.offset + asked.limit
@@ -53,6 +52,33 @@ class Searcher:
             notes=tuple(notes),
             is_more=len(hits) > end,
         )
+
+    async def _tried(
+        self, asked: Asked, query: Query, text: list[str], notes: list[Note]
+    ) -> tuple[list[Hit], Meant | None, bool]:
+        """What is found. A model that was dropped is asked for once more; what takes too long is gone without."""
+        why = ""
+        for _ in range(_TRIES):
+            meant, found_notes = None, list[Note]()
+            if asked.mode is not Mode.KEYWORD:
+                meant = await self._meant(" ".join(text), found_notes, may_count=asked.visible is None)
+            by_words = asked.mode is not Mode.VECTOR or meant is None
+            try:
+                hits, is_outdated = await self.brain.ask(
+                    partial(self._pages, asked=asked, query=query, by_words=by_words, meant=meant)
+                )
+            except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
+                if meant is None:
+                    raise
+                why = faults.message(error)
+                continue
+            notes += found_notes
+            return hits, meant, is_outdated
+        notes.append(_unreachable(why))
+        hits, is_outdated = await self.brain.ask(
+            partial(self._pages, asked=asked, query=query, by_words=True, meant=None)
+        )
+        return hits, None, is_outdated
 
     async def close(self) -> None:
         """Let go of what embeds."""
@@ -83,7 +109,7 @@ class Searcher:
         return Meant(model_id=model.id, vector=vector) if any(vector) else None
 
     async def _pages(
-        self, conn: Connection, asked: Asked, query: Query, by_words: bool, meant: Meant | None
+        self, conn: Connection, *, asked: Asked, query: Query, by_words: bool, meant: Meant | None
     ) -> tuple[list[Hit], bool]:
         """The best pages, one more than are asked for, and whether any of the sources is indexed by another rule."""
         async with store.moment(conn):

@@ -5,7 +5,7 @@ within a word, and digits set apart, and, where there are several, the whole: an
 parts. Each is folded (compatibility forms, case, accents of Latin letters), and cut to its stem where it is of ASCII
 letters (Snowball's English stemmer: Porter 2001, https://snowballstem.org/algorithms/english/stemmer.html). English
 stop words are none. Runs of scripts that put no spaces between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) are
-looked up by pairs of neighbours; a single Han character is one too, for whoever asks for it alone.
+looked up by pairs of neighbours; a single Han character or Hangul syllable is one too, for whoever asks for it alone.
 """
 
 from __future__ import annotations
@@ -59,10 +59,19 @@ def term(lexeme: str) -> int:
     return int.from_bytes(blake2b(lexeme.encode(errors="replace"), digest_size=8).digest(), "little", signed=True)
 
 
-def asked(text: str) -> dict[str, int]:
-    """The lexemes to look up for what somebody wrote, in order, and how often each was."""
-    found = (lexeme for token in _tokens(text) for lexeme in _of_token(token) if not _is_alone_in_a_run(lexeme, token))
-    return dict(Counter(found))
+def asked(text: str) -> dict[str, float]:
+    """The lexemes to look up for what somebody wrote, in order, and how often each was.
+
+    The parts of a token that is looked up as a whole too count half: who asks for it does not mean them alone.
+    """
+    found: dict[str, float] = {}
+    for token, times in Counter(_tokens(text)).items():
+        whole = _whole_of(token)
+        for lexeme in _of_token(token):
+            if not _is_alone_in_a_run(lexeme, token):
+                weight = times if whole is None or lexeme == whole else times / 2
+                found[lexeme] = found.get(lexeme, 0.0) + weight
+    return found
 
 
 def located(text: str) -> Iterator[tuple[int, int, str]]:
@@ -116,11 +125,15 @@ def _tokens(text: str) -> list[str]:
 def _of_token(token: str) -> tuple[str, ...]:
     if token.isalpha() and token.islower() and token.isascii():
         return () if token in STOP_WORDS else (_stemmer().stemWord(token)[:LONGEST],)
-    parts = _parts(token)
-    found = [lexeme for part in parts for lexeme in _of_part(fold(part))]
-    if len(parts) > 1:
-        found += _of_whole(fold(token.replace("_", "")))
-    return tuple(dict.fromkeys(found))
+    found = [lexeme for part in _parts(token) for lexeme in _of_part(fold(part))]
+    whole = _whole_of(token)
+    return tuple(dict.fromkeys(found if whole is None else [*found, whole]))
+
+
+def _whole_of(token: str) -> str | None:
+    """The lexeme of a token as a whole; None where it has one part only, or is of a script without spaces."""
+    found = _of_whole(fold(token.replace("_", ""))) if len(_parts(token)) > 1 else ()
+    return next(iter(found), None)
 
 
 def _parts(token: str) -> list[str]:
@@ -153,7 +166,7 @@ def _of_run(run: str) -> list[str]:
     if len(run) == 1:
         return [run]
     pairs = [run[at : at + 2] for at in range(len(run) - 1)]
-    return pairs + [one for one in run if "\u4e00" <= one <= "\u9fff"]
+    return pairs + [one for one in run if "\u4e00" <= one <= "\u9fff" or "\uac00" <= one <= "\ud7a3"]
 
 
 def _of_whole(whole: str) -> Iterable[str]:

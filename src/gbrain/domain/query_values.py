@@ -46,8 +46,8 @@ class Term:
 class Said:
     """What the terms of one sign say of words, sources, types, tags and paths, each in the order it was written.
 
-    Wanted: all `words` and `phrases`; one of `sources` and of `types`, where there are any; of each of `tags` and of
-    `paths` one. Unwanted: none of anything that stands here.
+    Wanted: `words` and `phrases`, the more of them the better; one of `sources` and of `types`, where there are any; of
+    each of `tags` and of `paths` one. Unwanted: none of anything that stands here.
     """
 
     words: tuple[str, ...]

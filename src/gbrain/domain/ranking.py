@@ -53,7 +53,7 @@ class Collection:
 class Ranking:
     """The texts that have any of some words, each with its score."""
 
-    def __init__(self, words: Mapping[Word, int], collection: Collection) -> None:
+    def __init__(self, words: Mapping[Word, float], collection: Collection) -> None:
         """`words` with how often each was asked for."""
         self._words = list(words)
         self._weights = [times * rarity(collection.texts, word.texts) for word, times in words.items()]
@@ -105,15 +105,15 @@ class _Dense:
         import numpy as np
 
         table = _table(mean_length)
-        self._all = np.zeros(texts, np.float64)
-        touched = [np.zeros(0, np.int64)]
+        numbers, added = [np.zeros(0, np.int64)], [np.zeros(0)]
         for word, weight in zip(words, weights, strict=True):
-            sizes = [len(data) // ENTRY_BYTES for _, data in word.entries]
+            firsts = np.array([first for first, _ in word.entries], np.int64)
+            sizes = np.array([len(data) // ENTRY_BYTES for _, data in word.entries], np.int64)
             entries = np.frombuffer(b"".join([data for _, data in word.entries]), "<i8")
-            numbers = (entries >> 16) + np.repeat([first for first, _ in word.entries], sizes)
-            self._all[numbers] += weight * table[entries & 0xFFFF]
-            touched.append(numbers)
-        self._touched, self._words = np.concatenate(touched), len(words)
+            numbers.append((entries >> 16) + np.repeat(firsts, sizes))
+            added.append(weight * table[entries & 0xFFFF])
+        self._touched, self._words = np.concatenate(numbers), len(words)
+        self._all = np.bincount(self._touched, np.concatenate(added), texts)
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         import numpy as np

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gbrain.domain.fitting_pages import fits, has_filters
+from gbrain.domain.filtering import Filter, date_of
 from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.query_values import Kind, Query
 from gbrain.domain.ranking import Ranking, Word
@@ -14,9 +14,9 @@ from gbrain.domain.search import Hit
 from gbrain.services.words import Index, Kept, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
-from gbrain.store.search import Near, PlaceRow, Scope
+from gbrain.store.search import PlaceRow, Scope
 
-NEARNESS_WEIGHT = 0.45
+NEARNESS_WEIGHT = 0.25
 """What the nearest text gets for that, where the text with the best words gets 1 for them."""
 
 PHRASE_WEIGHT = 1.0
@@ -25,10 +25,12 @@ PHRASE_WEIGHT = 1.0
 VECTOR, PHRASES = "(vector)", "(phrases)"
 """The parts of a score that are of no word."""
 
-_TEXTS_A_PAGE = 4
-_MORE = 4
-_MOST = 100_000
-_NEAREST = 100
+NEAREST = 200
+"""So many texts are near; how near a text is, is measured from the last of them."""
+
+_TEXTS_A_PAGE, _MORE = 4, 4
+_WITH_PHRASES = 1000
+_MOST_NEAR = 20_000
 _FEW_TEXTS = 10_000
 _NEAREST_S = timedelta(seconds=10)
 
@@ -56,8 +58,20 @@ class _Candidate:
         return self.words + self.nearness + self.phrases
 
 
+@dataclass(slots=True)
+class _Fitting:
+    """The pages that fit, by edition, and their ids; `any_does`: nothing is asked of pages."""
+
+    any_does: bool = True
+    pages: dict[int, int] = field(default_factory=dict)
+    barred: frozenset[int] = frozenset()
+
+    def has(self, edition: int) -> bool:
+        return edition not in self.barred and (self.any_does or edition in self.pages)
+
+
 class Search:
-    """One query over some sources, on one connection."""
+    """One query over some sources, on one connection, as of one moment."""
 
     def __init__(
         self,
@@ -69,39 +83,86 @@ class Search:
         by_words: bool,
         meant: Meant | None,
     ) -> None:
-        self._conn, self._query, self._sources = conn, query, list(scope)
-        self._index = Index(conn, [head for one in scope.values() for head in one.segments], kept)
-        self._by_words, self._meant = by_words, meant
-        self._cosines: dict[bytes, float] = {}
-        self._wanted, self._not_wanted, self._has_filters = query.wanted, query.unwanted, has_filters(query)
+        self._conn, self._sources, self._meant = conn, list(scope), meant
+        self._index = Index(conn, {source: one.segments for source, one in scope.items()}, kept)
+        self._filter, self._wanted, self._unwanted = Filter(query), query.wanted, query.unwanted
+        self._lexemes = lexemes_of(said(query)) if by_words else {}
         self._is_phrases_alone = bool(self._wanted.phrases) and not self._wanted.words
-        self._phrases = [folded(phrase) for phrase in self._wanted.phrases]
-        self._unwanted = [folded(phrase) for phrase in self._not_wanted.phrases]
+        self._phrases = [folded(phrase) for phrase in self._wanted.phrases] if by_words else []
+        self._bad_phrases = [folded(phrase) for phrase in self._unwanted.phrases]
+        self._fitting = _Fitting()
+        self._rows: dict[int, PlaceRow] = {}
 
     async def pages(self, count: int) -> list[Hit]:
-        """The best pages, at most so many."""
-        index = self._index
-        wanted, unwanted = self._wanted, self._not_wanted
-        lexemes = lexemes_of(said(self._query)) if self._by_words else {}
-        needed = {phrase: lexemes_of([phrase]) for phrase in (*wanted.phrases, *unwanted.phrases, *unwanted.words)}
-        words = await index.words([*lexemes, *(one for each in needed.values() for one in each)])
-        ranking = index.ranking({words[lexeme]: times for lexeme, times in lexemes.items()})
-        barred = await self._barred(index, [[words[one] for one in needed[word]] for word in unwanted.words])
-        among = _standing_in_all([words[one] for phrase in wanted.phrases for one in needed[phrase]])
-        near = await self._near(index)
-        top = ranking.best(1)
+        """The best pages, at most so many; where nothing ranks them, those that fit, the newest first."""
+        of_each = [list(lexemes_of([word])) for word in self._unwanted.words]
+        of_phrases = [one for phrase in self._wanted.phrases for one in lexemes_of([phrase])] if self._phrases else []
+        words = await self._index.words([*self._lexemes, *of_phrases, *(one for each in of_each for one in each)])
+        await self._find_fitting([[words[one] for one in each] for each in of_each])
+        ranking = self._index.ranking({words[lexeme]: times for lexeme, times in self._lexemes.items()})
+        if not self._lexemes and self._meant is None:
+            return await self._listed(count)
+        if not self._lexemes:
+            return await self._nearest_pages(ranking, count)
+        return await self._ranked_pages(ranking, _standing_in_all([words[one] for one in of_phrases]), count)
+
+    async def _find_fitting(self, unwanted: Sequence[Sequence[Word]]) -> None:
+        """Which pages fit, and which have an unwanted word anywhere."""
+        numbers = set[int]()
+        for words in unwanted:
+            numbers |= _standing_in_all(words) or frozenset()
+        barred = frozenset([place.edition for place in await self._index.places(sorted(numbers))] if numbers else [])
+        self._fitting = _Fitting(barred=barred)
+        if self._filter:
+            self._fitting.any_does = False
+            async for pages in search.pages_of_sources(
+                self._conn, self._sources, matter=self._filter.needs_front_matter
+            ):
+                fit = [page for page in pages if self._filter.fits(page.path, page.kind, page.front_matter)]
+                self._fitting.pages |= {page.edition: page.page_id for page in fit}
+
+    async def _ranked_pages(self, ranking: Ranking, with_phrases: frozenset[int] | None, count: int) -> list[Hit]:
+        """By words, with what is near. More texts are looked at until none of the others can come before."""
+        near = await self._near(NEAREST) if self._meant is not None else {}
+        among = with_phrases if self._is_phrases_alone else None
+        top = next((score for _, score in ranking.best(1, among)), 0.0)
         look = _TEXTS_A_PAGE * count
         while True:
-            best = ranking.best(look, among if self._is_phrases_alone else None)
-            looked_at = [*best, *(ranking.best(look, among) if among is not None else ())]
-            found = await self._candidates(index, ranking, looked_at, top[0][1] if top else 0.0, near, barred)
-            hits = _best_of_each_page(found)
-            if len(hits) >= count or len(best) < look or look >= _MOST:
+            best, is_all = await self._best_fitting(ranking, look, among)
+            beside = [] if with_phrases is None else ranking.best(max(look, _WITH_PHRASES), with_phrases)
+            numbers = dict.fromkeys([*(number for number, _ in [*best, *beside]), *near])
+            hits = _best_of_each_page(await self._candidates(ranking, numbers, near, top))
+            bound = 0.0 if is_all or not best else self._share(best[-1][1], top)
+            if is_all or (len(hits) >= count and hits[count - 1].score >= bound):
                 return [self._hit(one, ranking) for one in hits[:count]]
             look *= _MORE
 
-    async def _near(self, index: Index) -> dict[int, float]:
-        """The texts nearest to what was asked, each with its cosine, by number."""
+    async def _best_fitting(
+        self, ranking: Ranking, wanted: int, among: frozenset[int] | None
+    ) -> tuple[list[tuple[int, float]], bool]:
+        """The texts with the best words whose pages fit, at least so many if there are; whether those are all."""
+        look = wanted
+        while True:
+            best = ranking.best(look, among)
+            is_all = len(best) < look
+            places = await self._index.places([number for number, _ in best])
+            fit = [one for one, place in zip(best, places, strict=True) if self._fitting.has(place.edition)]
+            if is_all or len(fit) >= wanted:
+                return fit, is_all
+            look *= _MORE
+
+    async def _nearest_pages(self, ranking: Ranking, count: int) -> list[Hit]:
+        """By nearness alone. More texts are asked for until there are enough pages."""
+        limit = max(NEAREST, _TEXTS_A_PAGE * count)
+        while True:
+            near = await self._near(limit)
+            hits = _best_of_each_page(await self._candidates(ranking, near, near, 0.0))
+            if len(hits) >= count or len(near) < limit or limit >= _MOST_NEAR:
+                return [self._hit(one, ranking) for one in hits[:count]]
+            limit *= _MORE
+
+    async def _near(self, limit: int) -> dict[int, float]:
+        """The texts nearest to what was asked whose pages fit, by number, each with its cosine."""
         if self._meant is None:
             return {}
         rows = await search.nearest(
@@ -109,100 +170,109 @@ class Search:
             self._meant.model_id,
             self._sources,
             self._meant.vector,
-            _NEAREST,
-            few=index.collection.texts <= _FEW_TEXTS,
+            limit,
+            pages=None if self._fitting.any_does else list(self._fitting.pages.values()),
+            few=self._index.collection.texts <= _FEW_TEXTS,
             within=_NEAREST_S,
         )
-        return {number: row.cosine for row in rows if (number := await self._number(index, row)) is not None}
+        found = [
+            (await self._index.number_of(row.source_id, row.edition, row.ordinal), row)
+            for row in rows
+            if self._fitting.has(row.edition)
+        ]
+        return {number: row.cosine for number, row in found if number is not None and row.cosine > 0}
 
-    async def _number(self, index: Index, row: Near) -> int | None:
-        return await index.number_of(row.edition, row.ordinal)
+    async def _listed(self, count: int) -> list[Hit]:
+        """The pages that fit, the newest first, then by source and path; each by its first text."""
+        if self._fitting.any_does and not (self._unwanted.words or self._unwanted.phrases):
+            return []
+        found = []
+        async for pages in search.pages_of_sources(self._conn, self._sources, matter=True):
+            for page in pages:
+                if self._fitting.has(page.edition):
+                    date = date_of(page.front_matter or {})
+                    when = (0, -date.timestamp()) if date is not None else (1, 0.0)
+                    found.append((when, page.source_id, page.path, page.edition))
+        wanted = [(number, edition, 0) for number, (*_, edition) in enumerate(sorted(found)[: _MORE * count])]
+        rows = await search.places(self._conn, self._sources, wanted) if wanted else {}
+        shown = [row for _, row in sorted(rows.items()) if not self._says_badly(row)]
+        return [_hit_of(row, 0.0, {}) for row in shown[:count]]
 
     async def _candidates(
-        self,
-        index: Index,
-        ranking: Ranking,
-        best: Sequence[tuple[int, float]],
-        top: float,
-        near: Mapping[int, float],
-        barred: frozenset[int],
+        self, ranking: Ranking, numbers: Iterable[int], near: Mapping[int, float], top: float
     ) -> list[_Candidate]:
-        """The texts that may be shown among these, with what each scores."""
-        numbers = list(dict.fromkeys([*(number for number, _ in best), *near]))
-        places = [place for place in await index.places(numbers) if place.edition not in barred]
+        """Those of the texts that may be shown, each with its score."""
+        numbers = list(numbers)
+        new = [number for number in numbers if number not in self._rows]
+        places = [place for place in await self._index.places(new) if self._fitting.has(place.edition)]
         wanted = [(place.number, place.edition, place.ordinal) for place in places]
-        rows = await search.places(self._conn, self._sources, wanted) if wanted else {}
-        fitting = {number: row for number, row in rows.items() if self._fits(row)}
-        nearness = await self._nearness(fitting.values(), near)
-        scores = dict(zip(fitting, ranking.scores_of(fitting), strict=True))
-        return [self._candidate(row, scores[number], top, nearness[number]) for number, row in fitting.items()]
+        self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
+        rows = [self._rows[number] for number in numbers if number in self._rows]
+        scores = ranking.scores_of([row.number for row in rows])
+        floor = min(near.values()) if len(near) >= NEAREST and self._lexemes else 0.0
+        span = max(near.values(), default=1.0) - floor or 1.0
+        found = []
+        for row, words in zip(rows, scores, strict=True):
+            nearness = max(0.0, near.get(row.number, floor) - floor) / span
+            if (candidate := self._candidate(row, words, nearness, top)) is not None:
+                found.append(candidate)
+        return found
 
-    def _candidate(self, row: PlaceRow, words: float, top: float, nearness: float) -> _Candidate:
+    def _candidate(self, row: PlaceRow, words: float, nearness: float, top: float) -> _Candidate | None:
         """Words count as they are where nothing else does, else as a share of the best, as nearness does."""
-        phrases = PHRASE_WEIGHT * sum(_is_said(phrase, _said_in(row)) for phrase in self._phrases)
-        if self._meant is None:
-            return _Candidate(row=row, words=words, nearness=0.0, phrases=phrases * top)
-        if not self._by_words:
-            return _Candidate(row=row, words=0.0, nearness=nearness, phrases=0.0)
-        share = words / top if top else 0.0
-        return _Candidate(row=row, words=share, nearness=NEARNESS_WEIGHT * nearness, phrases=phrases)
+        texts = _said_in(row) if self._phrases or self._bad_phrases else []
+        number = sum(_is_said(phrase, texts) for phrase in self._phrases)
+        if (self._is_phrases_alone and number < len(self._phrases)) or self._says_badly(row, texts):
+            return None
+        weight = NEARNESS_WEIGHT if self._lexemes else 1.0
+        return _Candidate(
+            row=row,
+            words=self._share(words, top),
+            nearness=weight * nearness if self._meant is not None else 0.0,
+            phrases=PHRASE_WEIGHT * number * (1.0 if self._meant is not None else top),
+        )
 
-    async def _nearness(self, rows: Iterable[PlaceRow], near: Mapping[int, float]) -> dict[int, float]:
-        """For each text by number its cosine, as a share of the best; 0 where it has no vector."""
-        rows = list(rows)
+    def _share(self, words: float, top: float) -> float:
         if self._meant is None:
-            return {row.number: 0.0 for row in rows}
-        unknown = {
-            row.passage
-            for row in rows
-            if row.number not in near and row.passage is not None and row.passage not in self._cosines
-        }
-        if unknown:
-            self._cosines |= dict.fromkeys(unknown, 0.0)
-            vector, model_id = self._meant.vector, self._meant.model_id
-            self._cosines |= await search.nearness(self._conn, model_id, vector, list(unknown))
-        top = max(near.values(), default=1.0) or 1.0
-        cosines = {row.number: near.get(row.number, self._cosines.get(row.passage or b"", 0.0)) for row in rows}
-        return {number: max(0.0, cosine) / top for number, cosine in cosines.items()}
+            return words
+        return words / top if top else 0.0
 
-    def _fits(self, row: PlaceRow) -> bool:
-        """Whether a text is of a page that fits, without unwanted phrases, and with those that alone are asked for."""
-        if self._has_filters and not fits(self._query, row.path, row.kind, row.front_matter):
+    def _says_badly(self, row: PlaceRow, texts: Sequence[str] | None = None) -> bool:
+        """Whether a phrase that is not wanted stands in a text."""
+        if not self._bad_phrases:
             return False
-        if not self._unwanted and not self._is_phrases_alone:
-            return True
-        texts = _said_in(row)
-        has_all = not self._is_phrases_alone or all(_is_said(phrase, texts) for phrase in self._phrases)
-        return has_all and not any(_is_said(phrase, texts) for phrase in self._unwanted)
-
-    async def _barred(self, index: Index, unwanted: Sequence[Sequence[Word]]) -> frozenset[int]:
-        """The pages, by edition, that have a word that is not wanted anywhere."""
-        numbers = set[int]()
-        for words in unwanted:
-            numbers |= _standing_in_all(words) or frozenset()
-        return frozenset([place.edition for place in await index.places(sorted(numbers))] if numbers else [])
+        said_there = texts if texts is not None else _said_in(row)
+        return any(_is_said(phrase, said_there) for phrase in self._bad_phrases)
 
     def _hit(self, found: _Candidate, ranking: Ranking) -> Hit:
-        row = found.row
-        of_words = ranking.parts(row.number)
+        of_words = ranking.parts(found.row.number)
         share = found.words / total if (total := sum(of_words.values())) else 0.0
         parts = {word: part * share for word, part in of_words.items() if share}
         if found.phrases:
             parts[PHRASES] = found.phrases
         if self._meant is not None:
             parts[VECTOR] = found.nearness
-        return Hit(
-            source_id=row.source_id,
-            slug=row.slug,
-            path=row.path,
-            title=row.title,
-            headings=tuple(row.headings),
-            text=row.text,
-            first_line=row.first_line,
-            last_line=row.last_line,
-            score=found.score,
-            parts=parts,
-        )
+        return _hit_of(found.row, found.score, parts)
+
+
+def said(query: Query) -> list[str]:
+    """The words and phrases that are wanted, as often as they were written."""
+    return [term.values[0] for term in query.terms if term.kind in (Kind.WORD, Kind.PHRASE) and not term.is_negative]
+
+
+def _hit_of(row: PlaceRow, score: float, parts: Mapping[str, float]) -> Hit:
+    return Hit(
+        source_id=row.source_id,
+        slug=row.slug,
+        path=row.path,
+        title=row.title,
+        headings=tuple(row.headings),
+        text=row.text,
+        first_line=row.first_line,
+        last_line=row.last_line,
+        score=score,
+        parts=parts,
+    )
 
 
 def _best_of_each_page(found: Iterable[_Candidate]) -> list[_Candidate]:
@@ -221,11 +291,6 @@ def _standing_in_all(words: Sequence[Word]) -> frozenset[int] | None:
     for word in sorted(words, key=lambda word: word.texts):
         found = frozenset(word.numbers()) if found is None else found & frozenset(word.numbers())
     return found
-
-
-def said(query: Query) -> list[str]:
-    """The words and phrases that are wanted, as often as they were written."""
-    return [term.values[0] for term in query.terms if term.kind in (Kind.WORD, Kind.PHRASE) and not term.is_negative]
 
 
 def _said_in(row: PlaceRow) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,9 @@ from gbrain.domain.ranking import Collection, Ranking, Word
 from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import SegmentHead, SegmentPages
+
+MOST_LEXEMES = 500
+"""So many are looked up for one query."""
 
 _KEPT_PAGES = 4_000_000
 """Pages of segments that are kept, 12 bytes each."""
@@ -42,8 +44,10 @@ class Index:
     What segments hold is `kept` from one query for the next.
     """
 
-    def __init__(self, conn: Connection, heads: Sequence[SegmentHead], kept: Kept) -> None:
+    def __init__(self, conn: Connection, segments: Mapping[str, Sequence[SegmentHead]], kept: Kept) -> None:
         self._conn, self._kept = conn, kept
+        heads = [head for of_source in segments.values() for head in of_source]
+        self._of_source = {source: {head.id for head in of_source} for source, of_source in segments.items()}
         self._ids = [head.id for head in heads]
         self._firsts: list[int] = []
         texts = 0
@@ -67,7 +71,7 @@ class Index:
             for one, lexeme in wanted.items()
         }
 
-    def ranking(self, words: Mapping[Word, int]) -> Ranking:
+    def ranking(self, words: Mapping[Word, float]) -> Ranking:
         """The texts that have any of the words, which were asked for so often."""
         return Ranking(words, self.collection)
 
@@ -77,14 +81,16 @@ class Index:
         await self._load({self._ids[segment] for _, segment in at})
         return [self._place(number, segment) for number, segment in at]
 
-    async def number_of(self, edition: int, ordinal: int) -> int | None:
-        """The number of a text; None where the index does not have it."""
-        await self._load(self._ids)
+    async def number_of(self, source: str, edition: int, ordinal: int) -> int | None:
+        """The number of a text of a source; None where the index does not have it."""
+        mine = self._of_source[source]
+        await self._load(mine)
         for segment, first in zip(self._ids, self._firsts, strict=True):
-            pages = self._pages[segment]
-            at = bisect_right(pages.editions, edition) - 1
-            if at >= 0 and pages.editions[at] == edition:
-                return first + pages.starts[at] + ordinal
+            if segment in mine:
+                pages = self._pages[segment]
+                at = bisect_right(pages.editions, edition) - 1
+                if at >= 0 and pages.editions[at] == edition:
+                    return first + pages.starts[at] + ordinal
         return None
 
     async def _load(self, segments: Iterable[int]) -> None:
@@ -99,9 +105,11 @@ class Index:
         return Place(number=number, edition=pages.editions[at], ordinal=local - pages.starts[at])
 
 
-def lexemes_of(texts: Iterable[str]) -> dict[str, int]:
-    """The lexemes of what was written, and how often each was."""
-    found: Counter[str] = Counter()
+def lexemes_of(texts: Iterable[str]) -> dict[str, float]:
+    """The lexemes of what was written, and how often each was; of very much, those that come first."""
+    found: dict[str, float] = {}
     for text in texts:
-        found.update(asked(text))
-    return dict(found)
+        for lexeme, times in asked(text).items():
+            if lexeme in found or len(found) < MOST_LEXEMES:
+                found[lexeme] = found.get(lexeme, 0.0) + times
+    return found

@@ -18,6 +18,9 @@ MET_A_LOCK = (codes.DeadlockDetected, codes.LockNotAvailable)
 DISK_FULL = (codes.DiskFull,)
 """The server has no room for what it was to write."""
 
+GONE = (codes.UndefinedTable,)
+"""What a statement is about was dropped since it was found."""
+
 TOOK_TOO_LONG = (codes.QueryCanceled,)
 """A statement did not end within its bound: less at once may."""
 

@@ -16,6 +16,7 @@ from gbrain.store.segments import firsts, numbers
 from gbrain.store.statements import of_model, statements
 
 SQL = statements("search")
+_PIECE = 5000
 
 
 class SegmentHead(NamedTuple):
@@ -33,6 +34,17 @@ class SegmentPages(NamedTuple):
     starts: Sequence[int]
 
 
+class PageRow(NamedTuple):
+    """A page, as filters look at it. The front matter is None where nobody asked for it."""
+
+    page_id: int
+    source_id: str
+    edition: int
+    path: bytes
+    kind: str
+    front_matter: dict[str, Any] | None
+
+
 class PlaceRow(NamedTuple):
     """A place that was found, with its page."""
 
@@ -42,20 +54,18 @@ class PlaceRow(NamedTuple):
     slug: str
     path: bytes
     title: str
-    kind: str
-    front_matter: dict[str, Any] | None
     ordinal: int
     headings: list[str]
     first_line: int
     last_line: int
-    passage: bytes | None
     text: str
 
 
 class Near(NamedTuple):
-    """A place near a vector: the cosine of the two, the page's edition, and which of its texts."""
+    """A place near a vector: the cosine of the two, the page's source and edition, and which of its texts."""
 
     cosine: float
+    source_id: str
     edition: int
     ordinal: int
 
@@ -114,6 +124,18 @@ async def pages_of(conn: Connection, segment_ids: Iterable[int]) -> dict[int, Se
     return {segment: SegmentPages(numbers(editions), firsts(starts)) for segment, editions, starts in rows}
 
 
+async def pages_of_sources(conn: Connection, sources: Sequence[str], *, matter: bool) -> AsyncIterator[list[PageRow]]:
+    """All pages of the sources that are in the index, piece by piece; with their front matter if it is wanted."""
+    after = 0
+    while True:
+        values = {"sources": list(sources), "after": after, "matter": matter, "limit": _PIECE}
+        rows = await (await conn.execute(SQL["pages"], values, binary=True)).fetchall()
+        yield [PageRow(*row) for row in rows]
+        if len(rows) < _PIECE:
+            return
+        after = rows[-1][2]
+
+
 async def places(
     conn: Connection, sources: Sequence[str], wanted: Sequence[tuple[int, int, int]]
 ) -> dict[int, PlaceRow]:
@@ -135,29 +157,22 @@ async def nearest(
     vector: Sequence[float],
     limit: int,
     *,
+    pages: Sequence[int] | None,
     few: bool,
     within: timedelta,
 ) -> list[Near]:
-    """The places of these sources that are nearest to a vector of length one, nearest first.
+    """The places of these sources that are nearest to a vector of length one, nearest first; of some `pages` or of any.
 
     Where they have but `few` texts, each of them is looked at: an index over all sources would find few of theirs.
     """
     values = {"sources": list(sources), "vector": literal(vector), "limit": limit}
-    name = "nearest_of_few" if few else "nearest"
+    name = "nearest_of_few" if few or pages is not None else "nearest"
     ms = f"{int(within.total_seconds() * 1000)}ms"
-    async with conn.transaction():
-        await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
-        rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
+    await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
+    if name == "nearest_of_few":
+        values |= {"pages": list(pages) if pages is not None else None}
+    rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
     return [Near(*row) for row in rows]
-
-
-async def nearness(
-    conn: Connection, model_id: int, vector: Sequence[float], passages: Sequence[bytes]
-) -> dict[bytes, float]:
-    """The cosines of some passages and a vector of length one, of those that have a vector."""
-    values = {"vector": literal(vector), "passages": list(passages)}
-    rows = await (await conn.execute(of_model(SQL["nearness"], model_id), values, binary=True)).fetchall()
-    return {passage: cosine for passage, cosine in rows if cosine is not None}
 
 
 def literal(vector: Sequence[float]) -> str:

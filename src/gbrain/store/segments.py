@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from gbrain.domain.fingerprint import LEXEME_RULE
 from gbrain.domain.postings import Words, checksum, inverted
@@ -88,10 +89,10 @@ class Head:
 async def damaged(conn: Connection, source_id: str) -> Damage:
     """The segments of a source whose words are not those that were written, and the editions of the others."""
     wrong, sound = [], set[int]()
-    for segment, kept, editions in await (
-        await conn.execute(SQL["sums"], {"source": source_id}, binary=True)
-    ).fetchall():
-        if await _sum(conn, segment) == int.from_bytes(kept, "little"):
+    rows = await (await conn.execute(SQL["sums"], {"source": source_id}, binary=True)).fetchall()
+    for segment, kept, texts, lexemes, editions, starts in rows:
+        whole = await _sum(conn, segment) + head_sum(texts, lexemes, editions, starts)
+        if whole & _MASK == int.from_bytes(kept, "little"):
             sound.update(numbers(editions))
         else:
             wrong.append(segment)
@@ -159,14 +160,16 @@ async def _sum(conn: Connection, segment: int) -> int:
 
 async def insert(conn: Connection, source_id: str, head: Head) -> int:
     """A new segment's id."""
+    editions = struct.pack(f"<{len(head.editions)}q", *head.editions)
+    starts = struct.pack(f"<{len(head.starts)}I", *head.starts)
     values = {
         "source": source_id,
         "rule": LEXEME_RULE,
         "texts": head.texts,
         "lexemes": head.lexemes,
-        "checksum": _bytes_of(head.checksum),
-        "editions": struct.pack(f"<{len(head.editions)}q", *head.editions),
-        "starts": struct.pack(f"<{len(head.starts)}I", *head.starts),
+        "checksum": _bytes_of(head.checksum + head_sum(head.texts, head.lexemes, editions, starts)),
+        "editions": editions,
+        "starts": starts,
     }
     row = await (await conn.execute(SQL["insert"], values)).fetchone()
     if row is None:
@@ -177,8 +180,18 @@ async def insert(conn: Connection, source_id: str, head: Head) -> int:
 
 async def seal(conn: Connection, segment: int, *, checksum: int, lexemes: int) -> None:
     """Say of a segment what its words come to, where that was not known before."""
-    values = {"segment": segment, "lexemes": lexemes, "checksum": _bytes_of(checksum)}
-    await conn.execute(SQL["seal"], values)
+    row = await (await conn.execute(SQL["head"], {"segment": segment}, binary=True)).fetchone()
+    if row is None:
+        raise RuntimeError("the segment that is written is not there")
+    texts, editions, starts = row
+    whole = checksum + head_sum(texts, lexemes, editions, starts)
+    await conn.execute(SQL["seal"], {"segment": segment, "lexemes": lexemes, "checksum": _bytes_of(whole)})
+
+
+def head_sum(texts: int, lexemes: int, editions: bytes, starts: bytes) -> int:
+    """64 bits that change with what a segment says of its pages."""
+    said = struct.pack("<qq", texts, lexemes) + editions + starts
+    return int.from_bytes(blake2b(said, digest_size=8).digest(), "little")
 
 
 def _bytes_of(checksum: int) -> bytes:

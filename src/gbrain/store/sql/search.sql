@@ -15,10 +15,17 @@ WHERE segment_id = ANY(%(segments)s) AND term = ANY(%(terms)s)
 -- name: editions
 SELECT id, editions, starts FROM gbrain.segments WHERE id = ANY(%(segments)s)
 
+-- The next pages of some sources that are in the index; with the front matter where it is wanted.
+-- name: pages
+SELECT p.id, p.source_id, p.edition, p.path, p.kind, CASE WHEN %(matter)s THEN p.front_matter END
+FROM gbrain.pages AS p
+WHERE p.source_id = ANY(%(sources)s) AND p.edition > %(after)s
+ORDER BY p.edition
+LIMIT %(limit)s
+
 -- Some places of pages, by edition and ordinal, as far as they are what the pages say now and of these sources.
 -- name: places
-SELECT w.number, p.id, p.source_id, p.slug, p.path, p.title, p.kind, p.front_matter, c.ordinal, c.headings, c.first_line,
-       c.last_line, c.passage, t.text
+SELECT w.number, p.id, p.source_id, p.slug, p.path, p.title, c.ordinal, c.headings, c.first_line, c.last_line, t.text
 FROM unnest(%(numbers)s::bigint[], %(editions)s::bigint[], %(ordinals)s::integer[]) AS w (number, edition, ordinal)
 JOIN gbrain.pages AS p ON p.edition = w.edition AND p.edition > 0
 JOIN gbrain.chunks AS c ON c.page_id = p.id AND c.ordinal = w.ordinal
@@ -27,7 +34,7 @@ WHERE p.source_id = ANY(%(sources)s)
 
 -- The places nearest to a vector, by the index: it is asked for more until enough are of these sources.
 -- name: nearest
-SELECT -(v.vector <#> %(vector)s::halfvec), p.edition, c.ordinal
+SELECT -(v.vector <#> %(vector)s::halfvec), p.source_id, p.edition, c.ordinal
 FROM {vectors} AS v
 JOIN gbrain.chunks AS c ON c.passage = v.passage
 JOIN gbrain.pages AS p ON p.id = c.page_id
@@ -35,22 +42,18 @@ WHERE v.vector IS NOT NULL AND p.source_id = ANY(%(sources)s)
 ORDER BY v.vector <#> %(vector)s::halfvec
 LIMIT %(limit)s
 
--- The same where the sources have few places: each is looked at.
+-- The same where the sources have few places, or only some pages are asked for: each is looked at.
 -- name: nearest_of_few
 WITH places AS MATERIALIZED (
-    SELECT c.passage, p.edition, c.ordinal FROM gbrain.pages AS p JOIN gbrain.chunks AS c ON c.page_id = p.id
-    WHERE p.source_id = ANY(%(sources)s) AND c.passage IS NOT NULL
+    SELECT c.passage, p.source_id, p.edition, c.ordinal FROM gbrain.pages AS p JOIN gbrain.chunks AS c ON c.page_id = p.id
+    WHERE p.source_id = ANY(%(sources)s) AND (%(pages)s::bigint[] IS NULL OR p.id = ANY(%(pages)s::bigint[]))
+      AND c.passage IS NOT NULL
 )
-SELECT -(v.vector <#> %(vector)s::halfvec), places.edition, places.ordinal
+SELECT -(v.vector <#> %(vector)s::halfvec), places.source_id, places.edition, places.ordinal
 FROM places JOIN {vectors} AS v ON v.passage = places.passage
 WHERE v.vector IS NOT NULL
-ORDER BY v.vector <#> %(vector)s::halfvec
+ORDER BY v.vector <#> %(vector)s::halfvec, places.edition, places.ordinal
 LIMIT %(limit)s
-
--- How near some passages are to a vector; nothing of those that have none.
--- name: nearness
-SELECT v.passage, -(v.vector <#> %(vector)s::halfvec)
-FROM {vectors} AS v WHERE v.passage = ANY(%(passages)s)
 
 -- How an index over vectors is asked: for so many at a time, and again until enough fit.
 -- name: bound_nearest

@@ -20,7 +20,7 @@ COPY gbrain.postings (segment_id, term, entries) FROM STDIN (FORMAT binary)
 
 -- The segments of a source by whatever rule, with what is known of their words.
 -- name: sums
-SELECT id, checksum, editions FROM gbrain.segments WHERE source_id = %(source)s ORDER BY id
+SELECT id, checksum, texts, lexemes, editions, starts FROM gbrain.segments WHERE source_id = %(source)s ORDER BY id
 
 -- The next words of a segment.
 -- name: postings_after
@@ -41,6 +41,10 @@ DELETE FROM gbrain.postings WHERE segment_id = %(segment)s
 -- And it itself.
 -- name: drop
 DELETE FROM gbrain.segments WHERE id = %(segment)s AND source_id = %(source)s
+
+-- What a segment says of its pages.
+-- name: head
+SELECT texts, editions, starts FROM gbrain.segments WHERE id = %(segment)s
 
 -- What the words of a segment come to.
 -- name: seal
