@@ -27,6 +27,16 @@ def page(seed: int, size_bytes: int = PAGE_BYTES) -> bytes:
     return "\n".join(parts).encode()
 
 
+def title_words(seed: int) -> list[str]:
+    """The words of a title, as a page of this seed begins with, in lower case."""
+    return _title(random.Random(seed)).lower().split()
+
+
+def vocabulary() -> list[str]:
+    """All words, the most frequent first."""
+    return _words()
+
+
 def small_page(seed: int) -> bytes:
     """A page of one heading and one sentence."""
     rng = random.Random(seed)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from benchmarks import corpus, embedding, fleet, floor
+from benchmarks import corpus, embedding, fleet, floor, search
 from benchmarks.figures import Figure, at_most, line, runs, table
 from benchmarks.home import GBRAIN, Home
 from benchmarks.measure import MemorySampler, sample_until, settle_disk
@@ -30,7 +30,7 @@ from support.servers import pgbouncer, postgres
 SOURCES = ("s0", "s1", "s2", "s3")
 PAGES = 2000
 
-GROUPS = {"fleet": list(fleet.CASES), "embedding": list(embedding.CASES)}
+GROUPS = {"fleet": list(fleet.CASES), "embedding": list(embedding.CASES), "search": list(search.CASES)}
 """Names for several cases."""
 
 
@@ -43,6 +43,7 @@ def main() -> None:
         "start": start_cases,
         **embedding.CASES,
         **fleet.CASES,
+        **search.CASES,
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join((*cases, *GROUPS))}")
