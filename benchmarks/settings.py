@@ -1,8 +1,8 @@
 """Whether each setting of the embedded server pays: pairs of runs, with our value and with PostgreSQL's own.
 
 The load was a first sync's dearest part until words were indexed by us: COPY of texts into a table with a generated
-search column and a GIN index,
-four connections at once, durable. Prints a table; run it on a quiet machine, as `python -m benchmarks.settings`.
+search column and a GIN index, four connections at once, durable. Prints a table; run it on a quiet machine, as
+`python -m benchmarks.settings`.
 """
 
 from __future__ import annotations

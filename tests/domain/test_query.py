@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gbrain.domain.query import parse, path_like
+from gbrain.domain.filtering import Pattern
+from gbrain.domain.query import parse
 from gbrain.domain.query_values import Kind, Query, Term
 
 _PARTS = [
@@ -213,7 +214,7 @@ def test_the_reference_says_what_is_read() -> None:
 def _asked(text: str) -> tuple[object, ...]:
     """What a query asks for, whether it says so in lists or in several terms; of paths what they are compared with."""
     query = parse(text)
-    patterns = [path_like(path) for paths in query.wanted.paths for path in paths]
+    patterns = [Pattern.of(path) for paths in query.wanted.paths for path in paths]
     unwanted = [tag for tags in query.unwanted.tags for tag in tags]
     return query.wanted.sources, query.wanted.types, query.wanted.tags, patterns, unwanted
 
@@ -245,7 +246,4 @@ def test_a_pattern_matches_as_the_shell_would_without_regard_to_folders(path: st
 
 
 def _like(path: str, other: str) -> bool:
-    """SQL's LIKE, over bytes."""
-    parts = re.findall(rb"\\(.)|(%)|(_)|(.)", path_like(path), re.DOTALL)
-    pattern = b"".join(b".*" if any_ else b"." if one else re.escape(a or b) for a, any_, one, b in parts)
-    return re.fullmatch(pattern, other.encode("utf-8", "surrogateescape"), re.DOTALL) is not None
+    return Pattern.of(path).matches(other.encode("utf-8", "surrogateescape"))

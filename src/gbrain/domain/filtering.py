@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +21,8 @@ class Filter:
     def __init__(self, query: Query) -> None:
         self._wanted, self._unwanted = query.wanted, query.unwanted
         self._after, self._before = query.after, query.before
-        self._paths = [[_Pattern(value) for value in values] for values in self._wanted.paths]
-        self._other_paths = [_Pattern(value) for values in self._unwanted.paths for value in values]
+        self._paths = [[Pattern.of(value) for value in values] for values in self._wanted.paths]
+        self._other_paths = [Pattern.of(value) for values in self._unwanted.paths for value in values]
 
     @property
     def needs_front_matter(self) -> bool:
@@ -78,29 +79,36 @@ def date_of(matter: dict[str, Any]) -> datetime | None:
     return next((found for found in read if found is not None), None)
 
 
-class _Pattern:
+@dataclass(frozen=True, slots=True)
+class Pattern:
     """A value of `path:`: the pieces between its `*`, in order; each is looked for once, from left to right.
 
-    U+FFFD, which bytes that are not UTF-8 are shown as, stands for anything too. `query.path_like` says it in SQL.
+    Without a `*`, the path holds the value; behind a leading `/`, it begins with it. With a `*`, which stands for
+    anything, the path is it from end to end. U+FFFD stands for anything too: it is what bytes that are not UTF-8 are
+    shown as.
     """
 
-    def __init__(self, value: str) -> None:
-        self._is_whole, is_rooted = "*" in value, value.startswith("/")
+    pieces: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, value: str) -> Pattern:
+        """The pattern that was written."""
         pieces = [piece.encode() for piece in re.split("[*\ufffd]", value.removeprefix("/"))]
-        self._pieces: Sequence[bytes] = pieces if self._is_whole or is_rooted else [b"", *pieces]
-        self._pieces = self._pieces if self._is_whole else [*self._pieces, b""]
+        is_whole, is_rooted = "*" in value, value.startswith("/")
+        before, behind = [] if is_whole or is_rooted else [b""], [] if is_whole else [b""]
+        return cls((*before, *pieces, *behind))
 
     def matches(self, path: bytes) -> bool:
-        first, *inner = self._pieces
-        last = inner.pop() if inner else b""
-        if not inner and len(self._pieces) == 1:
+        """Whether a path is meant."""
+        first, *inner = self.pieces
+        if not inner:
             return path == first
+        last = inner.pop()
         if not path.startswith(first):
             return False
         at = len(first)
         for piece in inner:
-            found = path.find(piece, at)
-            if found < 0:
+            if (found := path.find(piece, at)) < 0:
                 return False
             at = found + len(piece)
         return len(path) - len(last) >= at and path.endswith(last)

@@ -27,17 +27,6 @@ def parse(text: str) -> Query:
     return Query(tuple(_terms(_CONTROL.sub(" ", _SURROGATE.sub("\ufffd", _QUOTE.sub('"', text))))))
 
 
-def path_like(path: str) -> bytes:
-    """What SQL's LIKE compares a path with, for a value of `path:`.
-
-    Without a `*`, the path holds it; behind a leading `/`, it begins with it. With a `*`, which stands for anything,
-    the path is it from end to end. U+FFFD stands for anything too: it is what bytes that are not UTF-8 are shown as.
-    """
-    is_glob, text = "*" in path, path.removeprefix("/")
-    pattern = re.sub(r"([\\%_])", r"\\\1", text).replace("*", "%").replace("\ufffd", "%")
-    return f"{'' if is_glob or path != text else '%'}{pattern}{'' if is_glob else '%'}".encode()
-
-
 _VALUE = r'(?:"[^"]*"?|[^\s"]+)'
 _LISTED = r'(?:"[^"]*"?|[^\s",]+)'
 _SIGN = r"(?P<negative>-(?=[^\s-]))?"

@@ -59,7 +59,7 @@ class Said:
     tags: tuple[tuple[str, ...], ...]
     """In lower case, without the `#` they may have been written with."""
     paths: tuple[tuple[str, ...], ...]
-    """As they were written; `path_like` says what they match."""
+    """As they were written; `filtering.Pattern` says what they match."""
 
 
 @dataclass(frozen=True, slots=True)
