@@ -64,6 +64,13 @@ class Ranking:
         else:
             self._scores = _Dense(self._words, self._weights, self._mean_length, collection.texts)
 
+    @property
+    def top(self) -> float:
+        """The highest score; 0 where there is none."""
+        if isinstance(self._scores, _Dense):
+            return self._scores.top
+        return max(self._scores.values(), default=0.0)
+
     def best(self, count: int, among: frozenset[int] | None = None) -> list[tuple[int, float]]:
         """The texts with the highest scores, best first, of equal ones the lowest number; `among` bounds which."""
         if isinstance(self._scores, _Dense):
@@ -114,6 +121,7 @@ class _Dense:
             added.append(weight * table[entries & 0xFFFF])
         self._touched, self._words = np.concatenate(numbers), len(words)
         self._all = np.bincount(self._touched, np.concatenate(added), texts)
+        self.top = float(self._all.max(initial=0.0))
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         import numpy as np

@@ -125,7 +125,7 @@ class Search:
         """By words, with what is near. More texts are looked at until none of the others can come before."""
         near = await self._near(NEAREST) if self._meant is not None else {}
         among = with_phrases if self._is_phrases_alone else None
-        top = next((score for _, score in ranking.best(1, among)), 0.0)
+        top = ranking.top
         look = _TEXTS_A_PAGE * count
         while True:
             best, is_all = await self._best_fitting(ranking, look, among)
