@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from gbrain.app.brain import Brain
-from gbrain.app.embedders import opened
 from gbrain.domain.models import NONE, Model
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
-from gbrain.embedding.answers import Embedder, Vectors
+from gbrain.embedding.answers import Embedder
 from gbrain.errors import CouldNotRun, NotFound
 from gbrain.services import models
 from gbrain.services.searching import Meant, Search, said
@@ -102,6 +101,8 @@ class Searcher:
         except (TimeoutError, CouldNotRun) as error:
             notes.append(_unreachable(str(error) or f"no answer within {_EMBED_S:g} s"))
             return None
+        from gbrain.embedding.answers import Vectors
+
         if not isinstance(answer, Vectors):
             notes.append(_unreachable(answer.message))
             return None
@@ -121,6 +122,8 @@ class Searcher:
         return hits, any(one.is_outdated for one in scope.values())
 
     def _embedder(self, model: Model) -> Embedder:
+        from gbrain.app.embedders import opened
+
         if model.id not in self._embedders:
             self._embedders[model.id] = opened(self.brain.settings, model, self.brain.pool).embedder
         return self._embedders[model.id]
