@@ -16,11 +16,14 @@ from gbrain.chunking.derive import derive
 from gbrain.chunking.markdown import MAX_TITLE
 from gbrain.chunking.nesting import MAX_STEPS
 from gbrain.chunking.packing import LIMIT_BYTES
+from gbrain.domain.bm25 import MOST_TIMES
 from gbrain.domain.content import Refused
+from gbrain.domain.lexing import LONGEST
 from gbrain.domain.paths import display
 from gbrain.domain.plan import MAX_BLOB_BYTES
 from gbrain.domain.slugs import MAX_BASE
 from gbrain.services import parts, writing
+from gbrain.services.words import MOST_LEXEMES
 from gbrain.store import batch as batches
 from gbrain.store import staging
 from gbrain.store.encoded import encode_page
@@ -212,6 +215,9 @@ def test_the_page_of_limits_has_the_numbers_that_hold() -> None:
     assert limits["a chunk"].startswith(f"{LIMIT_BYTES:,} bytes")
     assert limits["a heading or a title"] == f"{MAX_TITLE:,} characters"
     assert limits["a slug"].startswith(f"{MAX_BASE:,} characters")
+    assert limits["a lexeme"] == f"{LONGEST} characters"
+    assert limits["how often a word counts in a text"] == f"{MOST_TIMES} times"
+    assert limits["lexemes of a query"] == str(MOST_LEXEMES)
     assert limits["a batch"].startswith(f"{writing.BATCH_ITEMS:,} paths; ")
     assert f" {writing.BATCH_BYTES:,} bytes" in limits["a batch"]
     transaction = limits["chunks and links that a transaction writes, compares or deletes"]
