@@ -25,6 +25,7 @@ _TABLES = {
     "segments": "id, source_id, rule, texts, lexemes, checksum, editions, starts",
     "postings": "segment_id, term, entries",
 }
+_WORDS = ("segments", "postings")
 _OF_SOURCE = {
     "pages": "gbrain.pages WHERE source_id = '{0}'",
     "texts": "gbrain.texts WHERE source_id = '{0}'",
@@ -43,14 +44,22 @@ def rows_of(home: Path, sources: Sequence[str]) -> dict[str, Rows]:
         return {source: {table: _copied(conn, table, source) for table in _TABLES} for source in sources}
 
 
-def seconds(home: Path, repositories: Sequence[Path], rows: dict[str, Rows]) -> tuple[float, float]:
-    """The time of the children and of the COPY, into the empty brain of `home`."""
+def seconds(
+    home: Path, repositories: Sequence[Path], rows: dict[str, Rows], *, with_servers_words: bool = False
+) -> tuple[float, float]:
+    """The time of the children and of the COPY, into the empty brain of `home`.
+
+    `with_servers_words`: the server makes an index of words from the texts, instead of ours being copied.
+    """
     lists = [_blob_ids(repository) for repository in repositories]
     started = time.perf_counter()
     _side_by_side([lambda pair=pair: _read(*pair) for pair in zip(repositories, lists, strict=True)])
     reading = time.perf_counter() - started
     with EmbeddedServer.open(home, say=_quiet) as server:
         connections = [psycopg.connect(server.conninfo) for _ in rows]
+        if with_servers_words:
+            _let_the_server_index(connections[0])
+            rows = {source: {table: rows[source][table] for table in _TABLES if table not in _WORDS} for source in rows}
         started = time.perf_counter()
         work = zip(connections, rows.values(), strict=True)
         _side_by_side([lambda pair=pair: _write(*pair) for pair in work])
@@ -58,6 +67,15 @@ def seconds(home: Path, repositories: Sequence[Path], rows: dict[str, Rows]) -> 
         for connection in connections:
             connection.close()
     return reading, writing
+
+
+def _let_the_server_index(conn: psycopg.Connection[Any]) -> None:
+    conn.execute(
+        "ALTER TABLE gbrain.texts ADD COLUMN search tsvector NOT NULL"
+        " GENERATED ALWAYS AS (to_tsvector('pg_catalog.english', text)) STORED"
+    )
+    conn.execute("CREATE INDEX ON gbrain.texts USING gin (search)")
+    conn.commit()
 
 
 def _copied(conn: psycopg.Connection[Any], table: str, source: str) -> bytes:

@@ -14,7 +14,7 @@ from gbrain.domain.search import Hit
 from gbrain.services.words import Index, Kept, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
-from gbrain.store.search import PlaceRow, Scope
+from gbrain.store.search import PageRow, PlaceRow, Scope
 
 NEARNESS_WEIGHT = 0.25
 """What the nearest text gets for that, where the text with the best words gets 1 for them."""
@@ -31,7 +31,7 @@ NEAREST = 200
 _TEXTS_A_PAGE, _MORE = 4, 4
 _WITH_PHRASES = 1000
 _MOST_NEAR = 20_000
-_FEW_TEXTS = 10_000
+_FEW_TEXTS, _FEW_PAGES = 10_000, 20_000
 _NEAREST_S = timedelta(seconds=10)
 
 
@@ -60,10 +60,10 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Fitting:
-    """The pages that fit, by edition, and their ids; `any_does`: nothing is asked of pages."""
+    """The pages that fit, by edition; `any_does`: nothing is asked of pages."""
 
     any_does: bool = True
-    pages: dict[int, int] = field(default_factory=dict)
+    pages: dict[int, PageRow] = field(default_factory=dict)
     barred: frozenset[int] = frozenset()
 
     def has(self, edition: int) -> bool:
@@ -119,12 +119,15 @@ class Search:
                 self._conn, self._sources, matter=self._filter.needs_front_matter
             ):
                 fit = [page for page in pages if self._filter.fits(page.path, page.kind, page.front_matter)]
-                self._fitting.pages |= {page.edition: page.page_id for page in fit}
+                self._fitting.pages |= {page.edition: page for page in fit}
 
     async def _ranked_pages(self, ranking: Ranking, with_phrases: frozenset[int] | None, count: int) -> list[Hit]:
         """By words, with what is near. More texts are looked at until none of the others can come before."""
         near = await self._near(NEAREST) if self._meant is not None else {}
         among = with_phrases if self._is_phrases_alone else None
+        if not self._fitting.any_does and len(self._fitting.pages) <= _FEW_PAGES:
+            fit = await self._index.numbers_of((page.source_id, page.edition) for page in self._fitting.pages.values())
+            among = fit if among is None else among & fit
         top = ranking.top
         look = _TEXTS_A_PAGE * count
         while True:
@@ -171,7 +174,7 @@ class Search:
             self._sources,
             self._meant.vector,
             limit,
-            pages=None if self._fitting.any_does else list(self._fitting.pages.values()),
+            pages=None if self._fitting.any_does else [page.page_id for page in self._fitting.pages.values()],
             few=self._index.collection.texts <= _FEW_TEXTS,
             within=_NEAREST_S,
         )

@@ -54,6 +54,7 @@ class Index:
         for head in heads:
             self._firsts.append(texts)
             texts += head.texts
+        self._ends = [*self._firsts[1:], texts]
         lexemes = sum(head.lexemes for head in heads)
         self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
         self._pages: dict[int, SegmentPages] = {}
@@ -93,11 +94,27 @@ class Index:
                     return first + pages.starts[at] + ordinal
         return None
 
+    async def numbers_of(self, pages: Iterable[tuple[str, int]]) -> frozenset[int]:
+        """The numbers of all texts of some pages, given by source and edition."""
+        found = set[int]()
+        await self._load(self._ids)
+        for source, edition in pages:
+            for segment, first, end in zip(self._ids, self._firsts, self._ends, strict=True):
+                if segment in self._of_source[source]:
+                    held = self._pages[segment]
+                    at = bisect_right(held.editions, edition) - 1
+                    if at >= 0 and held.editions[at] == edition:
+                        behind = held.starts[at + 1] if at + 1 < len(held.starts) else end - first
+                        found.update(range(first + held.starts[at], first + behind))
+        return frozenset(found)
+
     async def _load(self, segments: Iterable[int]) -> None:
         wanted = [segment for segment in segments if segment not in self._pages]
-        if missing := [segment for segment in wanted if segment not in self._kept]:
-            self._kept.keep(await search.pages_of(self._conn, missing))
         self._pages |= {segment: self._kept[segment] for segment in wanted if segment in self._kept}
+        if missing := [segment for segment in wanted if segment not in self._pages]:
+            found = await search.pages_of(self._conn, missing)
+            self._pages |= found
+            self._kept.keep(found)
 
     def _place(self, number: int, segment: int) -> Place:
         pages, local = self._pages[self._ids[segment]], number - self._firsts[segment]

@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from psycopg import IsolationLevel
-
 from gbrain.domain.fingerprint import LEXEME_RULE
 from gbrain.store.connection import Connection
 from gbrain.store.segments import firsts, numbers
@@ -84,13 +82,9 @@ class Scope(NamedTuple):
 @asynccontextmanager
 async def moment(conn: Connection) -> AsyncIterator[None]:
     """All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were."""
-    await conn.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-    try:
-        async with conn.transaction():
-            yield
-    finally:
-        if not conn.closed:
-            await conn.set_isolation_level(None)
+    async with conn.transaction():
+        await conn.execute(SQL["begin"])
+        yield
 
 
 async def scope(conn: Connection) -> dict[str, Scope]:

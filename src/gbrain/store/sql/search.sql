@@ -1,3 +1,7 @@
+-- One moment for all that is read: segments that are merged meanwhile stay as they were.
+-- name: begin
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+
 -- The sources that a search may look at: whether each is among those it looks at where none is named, and its segments,
 -- oldest first, with the rule that each was made by.
 -- name: scope
