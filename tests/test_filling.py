@@ -14,13 +14,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gbrain.postgres.pool import open_pool
-from gbrain.store import vectors
+from gbrain.services import models
+from gbrain.store import faults, search
 from support.commands import BrainCommand
 from support.databases import ask
 from support.driven import poll
@@ -250,23 +252,17 @@ async def _keep_asking(brain: BrainCommand, found: list[tuple[int, int]], stop: 
     """The nearest to some vector, again and again: of how many dimensions the model is, and how many are found."""
     async with open_pool(brain.url or "", size=1, gone_after_s=20) as pool:
         while not stop.is_set():
-            async with pool.connection() as conn:
-                dimensions = await _active_dimensions(conn)
-                vector = [1.0] + [0.0] * (dimensions - 1)
-                try:
-                    rows = await vectors.nearest(conn, vector, 1000)
-                except Exception as error:
-                    if "different halfvec dimensions" in str(error):
-                        continue  # switched between the two questions: a search would embed its query anew
-                    raise
-                found.append((dimensions, len(rows)))
+            try:
+                async with pool.connection() as conn, search.moment(conn):
+                    model = (await models.in_use(conn)).active
+                    assert model is not None
+                    vector = [1.0] + [0.0] * (model.dimensions - 1)
+                    scope, bound = list(await search.scope(conn)), timedelta(seconds=10)
+                    rows = await search.nearest(conn, model.id, scope, vector, 1000, pages=None, few=True, within=bound)
+            except faults.GONE:
+                continue  # dropped between the two questions: a search asks once more
+            found.append((model.dimensions, len(rows)))
             await asyncio.sleep(0.01)
-
-
-async def _active_dimensions(conn: vectors.Connection) -> int:
-    row = await (await conn.execute("SELECT dimensions FROM gbrain.models WHERE state = 'active'")).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def test_a_switch_that_is_interrupted_goes_on_where_it_was(brain: BrainCommand, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from psycopg import errors
-
 from gbrain.domain.embedding import Stored
 from gbrain.store import arrays
 from gbrain.store.brief import brief
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SQL = statements("vectors")
-
-_TRIES = 3
 
 
 async def store(conn: Connection, model_id: int, passages: Sequence[bytes], rows: NDArray[np.float32]) -> Stored:
@@ -57,25 +53,6 @@ async def drop_needless(conn: Connection, model_id: int, passages: Sequence[byte
     async with brief(conn):
         await conn.execute(SQL["lock"], values)
         await conn.execute(of_model(SQL["drop_needless"], model_id), values)
-
-
-async def nearest(conn: Connection, vector: Sequence[float], limit: int) -> list[tuple[bytes, float]]:
-    """The passages of the active model that are nearest to a vector of length one, with their negative inner products.
-
-    A model that was replaced may be dropped between the question which is active and this one: both are asked again.
-    Nothing where no model is active.
-    """
-    values = {"vector": f"[{','.join(map(repr, map(float, vector)))}]", "limit": limit}
-    for _ in range(_TRIES):
-        row = await (await conn.execute(SQL["active"])).fetchone()
-        if row is None:
-            return []
-        try:
-            cursor = await conn.execute(of_model(SQL["nearest"], row[0]), values, binary=True)
-        except errors.UndefinedTable:
-            continue
-        return [(passage, distance) for passage, distance in await cursor.fetchall()]
-    raise RuntimeError("each model that was active was dropped")
 
 
 async def sweep(conn: Connection, model_ids: Sequence[int], *, keep: timedelta, limit: int) -> int:

@@ -86,15 +86,3 @@ SELECT t.oid, t.typarray FROM pg_type AS t
 JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
 JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid AND e.extname = 'vector'
 WHERE t.typname = 'halfvec'
-
--- The passages of the active model that are nearest to a vector of length one, the nearest first, with their distances.
--- name: nearest
-SELECT v.passage, v.vector <#> %(vector)s::halfvec
-FROM {vectors} AS v
-WHERE v.vector IS NOT NULL
-ORDER BY v.vector <#> %(vector)s::halfvec
-LIMIT %(limit)s
-
--- Which model is active.
--- name: active
-SELECT id FROM gbrain.models WHERE state = 'active'
