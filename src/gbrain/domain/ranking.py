@@ -121,15 +121,17 @@ class _Dense:
             added.append(weight * table[entries & 0xFFFF])
         self._touched, self._words = np.concatenate(numbers), len(words)
         self._all = np.bincount(self._touched, np.concatenate(added), texts)
-        self.top = float(self._all.max(initial=0.0))
+        self._scores = self._all[self._touched]
+        self.top = float(self._scores.max(initial=0.0))
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         import numpy as np
 
-        numbers = self._touched  # each as often as words stand in it
+        numbers, scores = self._touched, self._scores  # each as often as words stand in it
         if among is not None:
-            numbers = numbers[np.isin(numbers, np.fromiter(among, np.int64, len(among)))]
-        scores, most = self._all[numbers], count * self._words
+            fit = np.isin(numbers, np.fromiter(among, np.int64, len(among)))
+            numbers, scores = numbers[fit], scores[fit]
+        most = count * self._words
         if most < len(numbers):
             numbers = numbers[scores >= np.partition(scores, len(scores) - most)[len(scores) - most]]
         numbers = np.unique(numbers)

@@ -18,6 +18,10 @@ MOST_LEXEMES = 500
 _KEPT_PAGES = 4_000_000
 """Pages of segments that are kept, 12 bytes each."""
 
+KEPT_ENTRIES_BYTES = 256 << 20
+_ENTRY_OVERHEAD_BYTES = 200
+"""What is kept of where words stand: all of a small brain, of a large one the words that are asked for often."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -28,14 +32,42 @@ class Place:
     ordinal: int
 
 
-class Kept(dict[int, SegmentPages]):
-    """The pages of segments that were asked for before: a segment never changes. The oldest are let go of."""
+class Kept:
+    """What was asked for before of segments, which never change: their pages, and where words stand in them.
 
-    def keep(self, found: Mapping[int, SegmentPages]) -> None:
-        """Keep these too."""
-        self.update(found)
-        while sum(len(pages.editions) for pages in self.values()) > _KEPT_PAGES and len(self) > len(found):
-            del self[next(iter(self))]
+    A segment is known by its head: a brain that was restored may have others under the same numbers.
+    """
+
+    def __init__(self) -> None:
+        self._pages: dict[SegmentHead, SegmentPages] = {}
+        self._entries: dict[tuple[SegmentHead, int], bytes] = {}
+        self._entries_bytes = 0
+
+    def pages(self, segment: SegmentHead) -> SegmentPages | None:
+        """The pages of a segment; None where they are not known."""
+        return self._pages.get(segment)
+
+    def keep_pages(self, segment: SegmentHead, found: SegmentPages) -> None:
+        """Keep the pages of a segment. The oldest are let go of."""
+        self._pages[segment] = found
+        while sum(len(one.editions) for one in self._pages.values()) > _KEPT_PAGES and len(self._pages) > 1:
+            del self._pages[next(iter(self._pages))]
+
+    def entries(self, segment: SegmentHead, term: int) -> bytes | None:
+        """Where a term stands in a segment; None where that is not known. What is asked for is let go of last."""
+        data = self._entries.pop((segment, term), None)
+        if data is not None:
+            self._entries[segment, term] = data
+        return data
+
+    def keep_entries(self, segment: SegmentHead, term: int, data: bytes) -> None:
+        """Keep where a term stands in a segment; no entries, where it stands nowhere. The oldest are let go of."""
+        if (segment, term) in self._entries:
+            return
+        self._entries[segment, term] = data
+        self._entries_bytes += len(data) + _ENTRY_OVERHEAD_BYTES
+        while self._entries_bytes > KEPT_ENTRIES_BYTES:
+            self._entries_bytes -= len(self._entries.pop(next(iter(self._entries)))) + _ENTRY_OVERHEAD_BYTES
 
 
 class Index:
@@ -48,7 +80,7 @@ class Index:
         self._conn, self._kept = conn, kept
         heads = [head for of_source in segments.values() for head in of_source]
         self._of_source = {source: {head.id for head in of_source} for source, of_source in segments.items()}
-        self._ids = [head.id for head in heads]
+        self._heads, self._ids = heads, [head.id for head in heads]
         self._firsts: list[int] = []
         texts = 0
         for head in heads:
@@ -58,19 +90,41 @@ class Index:
         lexemes = sum(head.lexemes for head in heads)
         self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
         self._pages: dict[int, SegmentPages] = {}
+        self._places: dict[int, Place] = {}
 
     async def words(self, lexemes: Iterable[str]) -> dict[str, Word]:
         """The lexemes, looked up."""
         wanted = {term(lexeme): lexeme for lexeme in lexemes}
-        found = await search.postings(self._conn, self._ids, list(wanted)) if wanted and self._ids else {}
-        first_of = dict(zip(self._ids, self._firsts, strict=True))
-        return {
-            lexeme: Word(
-                lexeme=lexeme,
-                entries=tuple(sorted((first_of[segment], data) for segment, data in found.get(one, ()))),
-            )
-            for one, lexeme in wanted.items()
-        }
+        entries: dict[int, list[tuple[int, bytes]]] = {one: [] for one in wanted}
+        missing: dict[int, list[tuple[SegmentHead, int]]] = {}
+        for head, first in zip(self._heads, self._firsts, strict=True):
+            for one, found in entries.items():
+                data = self._kept.entries(head, one)
+                if data is None:
+                    missing.setdefault(one, []).append((head, first))
+                elif data:
+                    found.append((first, data))
+        for one, first, data in await self._looked_up(missing):
+            entries[one].append((first, data))
+        return {lexeme: Word(lexeme=lexeme, entries=tuple(sorted(entries[one]))) for one, lexeme in wanted.items()}
+
+    async def _looked_up(
+        self, missing: Mapping[int, Sequence[tuple[SegmentHead, int]]]
+    ) -> list[tuple[int, int, bytes]]:
+        """Where terms stand in segments, each of which is given with the number of its first text."""
+        if not missing:
+            return []
+        segments = {head.id for of_term in missing.values() for head, _ in of_term}
+        found = await search.postings(self._conn, sorted(segments), list(missing))
+        there = []
+        for one, of_term in missing.items():
+            held = dict(found.get(one, ()))
+            for head, first in of_term:
+                data = held.get(head.id, b"")
+                self._kept.keep_entries(head, one, data)
+                if data:
+                    there.append((one, first, data))
+        return there
 
     def ranking(self, words: Mapping[Word, float]) -> Ranking:
         """The texts that have any of the words, which were asked for so often."""
@@ -78,9 +132,10 @@ class Index:
 
     async def places(self, numbers: Sequence[int]) -> list[Place]:
         """Where the texts with these numbers stand."""
-        at = [(number, bisect_right(self._firsts, number) - 1) for number in numbers]
+        at = [(number, bisect_right(self._firsts, number) - 1) for number in numbers if number not in self._places]
         await self._load({self._ids[segment] for _, segment in at})
-        return [self._place(number, segment) for number, segment in at]
+        self._places.update({number: self._place(number, segment) for number, segment in at})
+        return [self._places[number] for number in numbers]
 
     async def number_of(self, source: str, edition: int, ordinal: int) -> int | None:
         """The number of a text of a source; None where the index does not have it."""
@@ -109,12 +164,14 @@ class Index:
         return frozenset(found)
 
     async def _load(self, segments: Iterable[int]) -> None:
-        wanted = [segment for segment in segments if segment not in self._pages]
-        self._pages |= {segment: self._kept[segment] for segment in wanted if segment in self._kept}
-        if missing := [segment for segment in wanted if segment not in self._pages]:
-            found = await search.pages_of(self._conn, missing)
-            self._pages |= found
-            self._kept.keep(found)
+        wanted = {segment for segment in segments if segment not in self._pages}
+        heads = {head.id: head for head in self._heads if head.id in wanted}
+        known = {segment: self._kept.pages(head) for segment, head in heads.items()}
+        self._pages |= {segment: pages for segment, pages in known.items() if pages is not None}
+        if missing := [segment for segment, pages in known.items() if pages is None]:
+            for segment, pages in (await search.pages_of(self._conn, missing)).items():
+                self._pages[segment] = pages
+                self._kept.keep_pages(heads[segment], pages)
 
     def _place(self, number: int, segment: int) -> Place:
         pages, local = self._pages[self._ids[segment]], number - self._firsts[segment]

@@ -18,11 +18,12 @@ _PIECE = 5000
 
 
 class SegmentHead(NamedTuple):
-    """A segment: how many texts it holds, and how many lexemes they have."""
+    """A segment: how many texts it holds, how many lexemes they have, and what tells it from one of another brain."""
 
     id: int
     texts: int
     lexemes: int
+    checksum: bytes
 
 
 class SegmentPages(NamedTuple):
@@ -82,19 +83,23 @@ class Scope(NamedTuple):
 @asynccontextmanager
 async def moment(conn: Connection) -> AsyncIterator[None]:
     """All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were."""
-    async with conn.transaction():
-        await conn.execute(SQL["begin"])
+    await conn.execute(SQL["begin"])
+    try:
         yield
+    except BaseException:
+        await conn.rollback()
+        raise
+    await conn.commit()
 
 
 async def scope(conn: Connection) -> dict[str, Scope]:
     """The sources that may be searched, by id."""
     found: dict[str, Scope] = {}
     rows = await (await conn.execute(SQL["scope"], binary=True)).fetchall()
-    for source, federated, segment, texts, lexemes, rule in rows:
+    for source, federated, segment, texts, lexemes, checksum, rule in rows:
         one = found.setdefault(source, Scope(federated, [], False))
         if segment is not None and rule == LEXEME_RULE:
-            one.segments.append(SegmentHead(segment, texts, lexemes))
+            one.segments.append(SegmentHead(segment, texts, lexemes, checksum))
         elif segment is not None:
             found[source] = one._replace(is_outdated=True)
     return found

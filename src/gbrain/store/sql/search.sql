@@ -1,11 +1,11 @@
 -- One moment for all that is read: segments that are merged meanwhile stay as they were.
 -- name: begin
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 -- The sources that a search may look at: whether each is among those it looks at where none is named, and its segments,
 -- oldest first, with the rule that each was made by.
 -- name: scope
-SELECT s.id, s.federated, g.id, g.texts, g.lexemes, g.rule
+SELECT s.id, s.federated, g.id, g.texts, g.lexemes, g.checksum, g.rule
 FROM gbrain.sources AS s LEFT JOIN gbrain.segments AS g ON g.source_id = s.id
 WHERE s.archived_at IS NULL
 ORDER BY s.id, g.id
