@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from gbrain.domain.filtering import Filter, date_of
@@ -11,7 +11,7 @@ from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.query_values import Kind, Query
 from gbrain.domain.ranking import Ranking, Word
 from gbrain.domain.search import Hit
-from gbrain.services.words import Index, Kept, lexemes_of
+from gbrain.services.words import Index, Kept, Place, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import PageRow, PlaceRow, Scope
@@ -25,7 +25,7 @@ PHRASE_WEIGHT = 1.0
 VECTOR, PHRASES = "(vector)", "(phrases)"
 """The parts of a score that are of no word."""
 
-NEAREST = 200
+NEAREST = 64
 """So many texts are near; how near a text is, is measured from the last of them."""
 
 _TEXTS_A_PAGE, _MORE = 4, 4
@@ -47,15 +47,28 @@ class Meant:
 class _Candidate:
     """A text that may be shown, with what its score is made of."""
 
-    row: PlaceRow
+    place: Place
     words: float
     nearness: float
-    phrases: float
+    phrases: float = 0.0
 
     @property
     def score(self) -> float:
         """What it is ranked by."""
         return self.words + self.nearness + self.phrases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A candidate that is there still, as it is shown."""
+
+    candidate: _Candidate
+    row: PlaceRow
+
+    @property
+    def score(self) -> float:
+        """What it is ranked by."""
+        return self.candidate.score
 
 
 @dataclass(slots=True)
@@ -134,7 +147,7 @@ class Search:
             best, is_all = await self._best_fitting(ranking, look, among)
             beside = [] if with_phrases is None else ranking.best(max(look, _WITH_PHRASES), with_phrases)
             numbers = dict.fromkeys([*(number for number, _ in [*best, *beside]), *near])
-            hits = _best_of_each_page(await self._candidates(ranking, numbers, near, top))
+            hits = await self._shown(await self._candidates(ranking, numbers, near, top), count)
             bound = 0.0 if is_all or not best else self._share(best[-1][1], top)
             if is_all or (len(hits) >= count and hits[count - 1].score >= bound):
                 return [self._hit(one, ranking) for one in hits[:count]]
@@ -159,7 +172,7 @@ class Search:
         limit = max(NEAREST, _TEXTS_A_PAGE * count)
         while True:
             near = await self._near(limit)
-            hits = _best_of_each_page(await self._candidates(ranking, near, near, 0.0))
+            hits = await self._shown(await self._candidates(ranking, near, near, 0.0), count)
             if len(hits) >= count or len(near) < limit or limit >= _MOST_NEAR:
                 return [self._hit(one, ranking) for one in hits[:count]]
             limit *= _MORE
@@ -204,36 +217,59 @@ class Search:
     async def _candidates(
         self, ranking: Ranking, numbers: Iterable[int], near: Mapping[int, float], top: float
     ) -> list[_Candidate]:
-        """Those of the texts that may be shown, each with its score."""
-        numbers = list(numbers)
-        new = [number for number in numbers if number not in self._rows]
-        places = [place for place in await self._index.places(new) if self._fitting.has(place.edition)]
-        wanted = [(place.number, place.edition, place.ordinal) for place in places]
-        self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
-        rows = [self._rows[number] for number in numbers if number in self._rows]
-        scores = ranking.scores_of([row.number for row in rows])
+        """Those of the texts that may be shown, each with its score.
+
+        Words count as they are where nothing else does, else as a share of the best, as nearness does.
+        """
+        places = [place for place in await self._index.places(list(numbers)) if self._fitting.has(place.edition)]
+        scores = ranking.scores_of([place.number for place in places])
         floor = min(near.values()) if len(near) >= NEAREST and self._lexemes else 0.0
         span = max(near.values(), default=1.0) - floor or 1.0
-        found = []
-        for row, words in zip(rows, scores, strict=True):
-            nearness = max(0.0, near.get(row.number, floor) - floor) / span
-            if (candidate := self._candidate(row, words, nearness, top)) is not None:
-                found.append(candidate)
+        weight = (NEARNESS_WEIGHT if self._lexemes else 1.0) if self._meant is not None else 0.0
+        found = [
+            _Candidate(
+                place=place,
+                words=self._share(words, top),
+                nearness=weight * max(0.0, near.get(place.number, floor) - floor) / span,
+            )
+            for place, words in zip(places, scores, strict=True)
+        ]
+        return await self._with_phrases(found, top) if self._phrases or self._bad_phrases else found
+
+    async def _with_phrases(self, candidates: Sequence[_Candidate], top: float) -> list[_Candidate]:
+        """Those that say nothing that is not wanted, with what they get for the phrases that stand in them."""
+        weight = PHRASE_WEIGHT * (1.0 if self._meant is not None else top)
+        rows, found = await self._read(candidates), []
+        for one in candidates:
+            if (row := rows.get(one.place.number)) is not None:
+                texts = _said_in(row)
+                number = sum(_is_said(phrase, texts) for phrase in self._phrases)
+                is_short = self._is_phrases_alone and number < len(self._phrases)
+                if not is_short and not self._says_badly(row, texts):
+                    found.append(replace(one, phrases=weight * number))
         return found
 
-    def _candidate(self, row: PlaceRow, words: float, nearness: float, top: float) -> _Candidate | None:
-        """Words count as they are where nothing else does, else as a share of the best, as nearness does."""
-        texts = _said_in(row) if self._phrases or self._bad_phrases else []
-        number = sum(_is_said(phrase, texts) for phrase in self._phrases)
-        if (self._is_phrases_alone and number < len(self._phrases)) or self._says_badly(row, texts):
-            return None
-        weight = NEARNESS_WEIGHT if self._lexemes else 1.0
-        return _Candidate(
-            row=row,
-            words=self._share(words, top),
-            nearness=weight * nearness if self._meant is not None else 0.0,
-            phrases=PHRASE_WEIGHT * number * (1.0 if self._meant is not None else top),
-        )
+    async def _shown(self, candidates: Iterable[_Candidate], count: int) -> list[_Shown]:
+        """The best text of each page, best first: so many pages if there are, and those as good as the last."""
+        best: dict[int, _Candidate] = {}
+        for one in sorted(candidates, key=lambda one: (-one.score, one.place.number)):
+            if one.score > 0:
+                best.setdefault(one.place.edition, one)
+        left, found = list(best.values()), list[_Shown]()
+        while left and len(found) < count:
+            last = left[min(len(left), count - len(found)) - 1].score
+            piece = [one for one in left if one.score >= last]
+            rows = await self._read(piece)
+            found += [_Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
+            left = left[len(piece) :]
+        return sorted(found, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal))
+
+    async def _read(self, candidates: Iterable[_Candidate]) -> Mapping[int, PlaceRow]:
+        """What stands at the candidates' places, as far as they are there still, by number."""
+        new = [one.place for one in candidates if one.place.number not in self._rows]
+        wanted = [(place.number, place.edition, place.ordinal) for place in new]
+        self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
+        return self._rows
 
     def _share(self, words: float, top: float) -> float:
         if self._meant is None:
@@ -247,15 +283,16 @@ class Search:
         said_there = texts if texts is not None else _said_in(row)
         return any(_is_said(phrase, said_there) for phrase in self._bad_phrases)
 
-    def _hit(self, found: _Candidate, ranking: Ranking) -> Hit:
-        of_words = ranking.parts(found.row.number)
+    def _hit(self, shown: _Shown, ranking: Ranking) -> Hit:
+        found = shown.candidate
+        of_words = ranking.parts(found.place.number)
         share = found.words / total if (total := sum(of_words.values())) else 0.0
         parts = {word: part * share for word, part in of_words.items() if share}
         if found.phrases:
             parts[PHRASES] = found.phrases
         if self._meant is not None:
             parts[VECTOR] = found.nearness
-        return _hit_of(found.row, found.score, parts)
+        return _hit_of(shown.row, found.score, parts)
 
 
 def said(query: Query) -> list[str]:
@@ -276,14 +313,6 @@ def _hit_of(row: PlaceRow, score: float, parts: Mapping[str, float]) -> Hit:
         score=score,
         parts=parts,
     )
-
-
-def _best_of_each_page(found: Iterable[_Candidate]) -> list[_Candidate]:
-    best: dict[int, _Candidate] = {}
-    shown = [one for one in found if one.score > 0]
-    for one in sorted(shown, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal)):
-        best.setdefault(one.row.page_id, one)
-    return list(best.values())
 
 
 def _standing_in_all(words: Sequence[Word]) -> frozenset[int] | None:
