@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import typer
 
-from gbrain.cli.main import app
+from gbrain.cli.main import whole
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ _TYPED = re.compile(_BEGINNING + r"(gbrain\s[^#|>&;]*)")
 @cache
 def commands() -> dict[str, click.Command]:
     """Every command by its words, groups included."""
-    return dict(_walk("gbrain", typer.main.get_command(app)))
+    return dict(_walk("gbrain", typer.main.get_command(whole())))
 
 
 def flags(command: click.Command) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import typer
 
-from gbrain.cli.main import app
+from gbrain.cli.main import whole
 
 _HEAD = """# Commands
 
@@ -16,7 +16,7 @@ Generated from the program by `tools/reference.py`. Every command also takes `-h
 def page() -> str:
     """The page's text."""
     parts = [_HEAD]
-    _describe(typer.main.get_command(app), "gbrain", parts)
+    _describe(typer.main.get_command(whole()), "gbrain", parts)
     return "\n".join(parts)
 
 

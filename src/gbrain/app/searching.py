@@ -6,21 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from gbrain.app.brain import Brain
 from gbrain.domain.models import NONE, Model
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
-from gbrain.embedding.answers import Embedder
 from gbrain.errors import CouldNotRun, NotFound
-from gbrain.services import models
 from gbrain.services.searching import Meant, Search, said
 from gbrain.services.words import Kept, lexemes_of
 from gbrain.store import faults
 from gbrain.store import search as store
 from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
+
+if TYPE_CHECKING:
+    from gbrain.embedding.answers import Embedder
+    from gbrain.services.models import Covered
 
 _TRIES = 2
 _EMBED_S = 5.0
@@ -88,6 +91,8 @@ class Searcher:
         """What was asked as a vector; None, with a note, where there is none to be had."""
         if not text.strip():
             return None
+        from gbrain.services import models
+
         model = None if self.brain.settings.embedder == NONE else (await self.brain.ask(models.in_use)).active
         if model is None:
             notes.append(_NO_MODEL)
@@ -153,7 +158,7 @@ def _scope(all_sources: Mapping[str, Scope], asked: Asked, query: Query) -> dict
     return {one: scope for one, scope in known.items() if one in chosen and one not in unwanted}
 
 
-def _incomplete(covered: models.Covered | None) -> Note:
+def _incomplete(covered: Covered | None) -> Note:
     """How many of all sources' texts have a vector is told only to whoever may see all of them."""
     places = covered.places if covered is not None else 0
     share = f"only {100 * (places - covered.pending) / places:.1f} %" if covered is not None and places else "not all"

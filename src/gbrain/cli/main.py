@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -15,29 +17,49 @@ import click
 import typer
 
 from gbrain import __version__, logs, standard_error
-from gbrain.cli import brain, embed, models, search, serve, show, sources, sync, tokens, transfer
 from gbrain.cli.answer import put, put_error_document, tell_as_events, tell_error
-from gbrain.cli.narrowing import narrowed
+from gbrain.cli.narrowing import behind_flags, narrowed
 from gbrain.cli.state import Globals, Terminated
 from gbrain.errors import GbrainError, UsageError
 
-app = typer.Typer(
-    name="gbrain",
-    add_completion=True,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-brain.register(app)
-sync.register(app)
-embed.register(app)
-search.register(app)
-show.register(app)
-transfer.register(app)
-serve.register(app)
-app.add_typer(sources.app, name="sources")
-app.add_typer(models.app, name="models")
-app.add_typer(tokens.app, name="tokens")
+PARTS = {
+    "brain": ("init", "destroy"),
+    "sync": ("sync",),
+    "embed": ("embed",),
+    "search": ("search",),
+    "show": ("show",),
+    "transfer": ("export", "import"),
+    "serve": ("serve", "mcp"),
+    "sources": ("sources",),
+    "models": ("models",),
+    "tokens": ("tokens",),
+}
+"""The modules that the commands are in, in the order in which help lists them."""
+
+
+def whole() -> typer.Typer:
+    """All of the command line."""
+    return _made_of(PARTS)
+
+
+def _called(arguments: list[str]) -> typer.Typer:
+    """The part of the command line that a call needs: neither loaded nor described to click is more than that."""
+    word = next(iter(behind_flags(arguments)), None)
+    return narrowed(_made_of([part for part, words in PARTS.items() if word in words] or PARTS), arguments)
+
+
+def _made_of(parts: Iterable[str]) -> typer.Typer:
+    app = typer.Typer(
+        name="gbrain",
+        add_completion=True,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_main)
+    for part in parts:
+        importlib.import_module(f"gbrain.cli.{part}").register(app)
+    return app
 
 
 def _put_version(asked: bool) -> None:
@@ -46,7 +68,6 @@ def _put_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _main(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Configuration, embedded database, mirrors.")] = None,
@@ -88,7 +109,7 @@ def _run(arguments: list[str]) -> int:
     logs.tell_as_events(_wants_events(words))
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        called = app if _COMPLETION in os.environ else narrowed(app, arguments)
+        called = whole() if _COMPLETION in os.environ else _called(arguments)
         code = called(args=arguments, prog_name="gbrain", standalone_mode=False)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt  # typer has made an exit code of it
@@ -121,7 +142,7 @@ def _where_it_stands(error: click.UsageError, words: list[str]) -> str | None:
     """What to do about a general flag that stands behind the command."""
     if not isinstance(error, click.NoSuchOption):
         return None
-    general = {flag for option in typer.main.get_command(app).params for flag in option.opts}
+    general = {flag for option in typer.main.get_command(whole()).params for flag in option.opts}
     others = " ".join(word for word in words if word != error.option_name)
     return f"general flags come first: gbrain {error.option_name} {others}" if error.option_name in general else None
 

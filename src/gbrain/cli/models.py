@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="What makes vectors, and how far each is.", invoke_without_command=True)
 
+
+def register(to: typer.Typer) -> None:
+    """Add `models` with its commands."""
+    to.add_typer(app, name="models")
+
+
 MOST_REFUSALS = 1000
 """More refused texts of a model than anybody reads."""
 

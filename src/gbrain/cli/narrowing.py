@@ -15,12 +15,12 @@ _HELP = ("-h", "--help")
 
 def narrowed(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
     """The app with nothing in it but the command that the words call; all of it where they call none that it has."""
-    rest = _behind_flags(words)
+    rest = behind_flags(words)
     return _only(app, rest) if rest else app
 
 
-def _behind_flags(words: Sequence[str]) -> Sequence[str]:
-    """From the first word on that is no general flag, nor a flag's value; nothing where help on all is asked for."""
+def behind_flags(words: Sequence[str]) -> Sequence[str]:
+    """The words from the first that is no general flag nor a flag's value; none where help on all is asked for."""
     place = 0
     while place < len(words) and words[place].startswith("-"):
         if words[place] in _HELP:

@@ -21,6 +21,11 @@ app = typer.Typer(help="The registry of sources, its dashboard, and what is wron
 changing.register(app)
 
 
+def register(to: typer.Typer) -> None:
+    """Add `sources` with its commands."""
+    to.add_typer(app, name="sources")
+
+
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """Every source: id, name, and where it is."""

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Access tokens: who may ask the brain over the network.", no_args_is_help=True)
 
+
+def register(to: typer.Typer) -> None:
+    """Add `tokens` with its commands."""
+    to.add_typer(app, name="tokens")
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 
