@@ -1,0 +1,52 @@
+"""A search beside a sync that changes every page: each page is found all the while, as it was or as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from gbrain.app.brain import open_brain
+from gbrain.app.searching import searching
+from gbrain.app.settings import read_settings
+from gbrain.domain.search import Asked, Mode
+from support.commands import BrainCommand
+from support.repositories import Repository
+
+PAGES, COLOURS = 1500, ("ochre", "teal", "mauve", "umber")
+"""More pages than one batch takes."""
+
+
+def contents(colour: str) -> dict[str | bytes, bytes | str | None]:
+    return {f"{n}.md": f"# Page {n}\n\nmarmot number {n} is {colour}\n" for n in range(PAGES)}
+
+
+@pytest.mark.parametrize("mode", [Mode.KEYWORD, Mode.HYBRID])
+async def test_each_page_is_found_at_any_time_of_a_sync(mode: Mode, brain: BrainCommand, tmp_path: Path) -> None:
+    served = replace(brain, environ={"GBRAIN_EMBEDDER": "local"})
+    repository = Repository.create(tmp_path / "r", {})
+    repository.commit(contents(COLOURS[0]))
+    served.add("wiki", repository.folder)
+    served.run("sync", "--all")
+    settings, answers = read_settings(served.env()), 0
+    async with open_brain(settings, served.url or "", connections=3) as opened, searching(opened) as searcher:
+        for before, colour in pairwise(COLOURS):
+            repository.commit(contents(colour))
+            sync = served.start("sync", "--all", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while sync.poll() is None:
+                found = await searcher.search(Asked(query="marmot", mode=mode, limit=1000))
+                assert len({hit.slug for hit in found.hits}) == 1000
+                texts = {hit.text.split()[-1] for hit in found.hits}
+                assert texts <= {before, colour}
+                answers += 1
+                await asyncio.sleep(0)
+            assert sync.returncode == 0
+            found = await searcher.search(Asked(query=colour, mode=mode, limit=1000, offset=1000))
+            assert len(found.hits) == PAGES - 1000
+            left = await searcher.search(Asked(query=before, mode=Mode.KEYWORD))
+            assert not left.hits
+    assert answers >= len(COLOURS)
