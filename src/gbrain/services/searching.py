@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from gbrain.domain.filtering import Filter, date_of
-from gbrain.domain.lexing import folded, is_spaceless
+from gbrain.domain.lexing import folded
 from gbrain.domain.query_values import Kind, Query
 from gbrain.domain.ranking import Ranking, Word
 from gbrain.domain.search import Hit
-from gbrain.services.words import Index, Kept, Place, lexemes_of
+from gbrain.services.candidates import Candidate, Shown, hit_of, is_said, said_in, standing_in_all
+from gbrain.services.words import Index, Kept, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import PageRow, PlaceRow, Scope
@@ -41,34 +42,6 @@ class Meant:
 
     model_id: int
     vector: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
-    """A text that may be shown, with what its score is made of."""
-
-    place: Place
-    words: float
-    nearness: float
-    phrases: float = 0.0
-
-    @property
-    def score(self) -> float:
-        """What it is ranked by."""
-        return self.words + self.nearness + self.phrases
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shown:
-    """A candidate that is there still, as it is shown."""
-
-    candidate: _Candidate
-    row: PlaceRow
-
-    @property
-    def score(self) -> float:
-        """What it is ranked by."""
-        return self.candidate.score
 
 
 @dataclass(slots=True)
@@ -117,13 +90,13 @@ class Search:
             return await self._listed(count)
         if not self._lexemes:
             return await self._nearest_pages(ranking, count)
-        return await self._ranked_pages(ranking, _standing_in_all([words[one] for one in of_phrases]), count)
+        return await self._ranked_pages(ranking, standing_in_all([words[one] for one in of_phrases]), count)
 
     async def _find_fitting(self, unwanted: Sequence[Sequence[Word]]) -> None:
         """Which pages fit, and which have an unwanted word anywhere."""
         numbers = set[int]()
         for words in unwanted:
-            numbers |= _standing_in_all(words) or frozenset()
+            numbers |= standing_in_all(words) or frozenset()
         barred = frozenset([place.edition for place in await self._index.places(sorted(numbers))] if numbers else [])
         self._fitting = _Fitting(barred=barred)
         if self._filter:
@@ -212,11 +185,11 @@ class Search:
         wanted = [(number, edition, 0) for number, (*_, edition) in enumerate(sorted(found)[: _MORE * count])]
         rows = await search.places(self._conn, self._sources, wanted) if wanted else {}
         shown = [row for _, row in sorted(rows.items()) if not self._says_badly(row)]
-        return [_hit_of(row, 0.0, {}) for row in shown[:count]]
+        return [hit_of(row, 0.0, {}) for row in shown[:count]]
 
     async def _candidates(
         self, ranking: Ranking, numbers: Iterable[int], near: Mapping[int, float], top: float
-    ) -> list[_Candidate]:
+    ) -> list[Candidate]:
         """Those of the texts that may be shown, each with its score.
 
         Words count as they are where nothing else does, else as a share of the best, as nearness does.
@@ -227,7 +200,7 @@ class Search:
         span = max(near.values(), default=1.0) - floor or 1.0
         weight = (NEARNESS_WEIGHT if self._lexemes else 1.0) if self._meant is not None else 0.0
         found = [
-            _Candidate(
+            Candidate(
                 place=place,
                 words=self._share(words, top),
                 nearness=weight * max(0.0, near.get(place.number, floor) - floor) / span,
@@ -236,35 +209,35 @@ class Search:
         ]
         return await self._with_phrases(found, top) if self._phrases or self._bad_phrases else found
 
-    async def _with_phrases(self, candidates: Sequence[_Candidate], top: float) -> list[_Candidate]:
+    async def _with_phrases(self, candidates: Sequence[Candidate], top: float) -> list[Candidate]:
         """Those that say nothing that is not wanted, with what they get for the phrases that stand in them."""
         weight = PHRASE_WEIGHT * (1.0 if self._meant is not None else top)
         rows, found = await self._read(candidates), []
         for one in candidates:
             if (row := rows.get(one.place.number)) is not None:
-                texts = _said_in(row)
-                number = sum(_is_said(phrase, texts) for phrase in self._phrases)
+                texts = said_in(row)
+                number = sum(is_said(phrase, texts) for phrase in self._phrases)
                 is_short = self._is_phrases_alone and number < len(self._phrases)
                 if not is_short and not self._says_badly(row, texts):
                     found.append(replace(one, phrases=weight * number))
         return found
 
-    async def _shown(self, candidates: Iterable[_Candidate], count: int) -> list[_Shown]:
+    async def _shown(self, candidates: Iterable[Candidate], count: int) -> list[Shown]:
         """The best text of each page, best first: so many pages if there are, and those as good as the last."""
-        best: dict[int, _Candidate] = {}
+        best: dict[int, Candidate] = {}
         for one in sorted(candidates, key=lambda one: (-one.score, one.place.number)):
             if one.score > 0:
                 best.setdefault(one.place.edition, one)
-        left, found = list(best.values()), list[_Shown]()
+        left, found = list(best.values()), list[Shown]()
         while left and len(found) < count:
             last = left[min(len(left), count - len(found)) - 1].score
             piece = [one for one in left if one.score >= last]
             rows = await self._read(piece)
-            found += [_Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
+            found += [Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
             left = left[len(piece) :]
         return sorted(found, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal))
 
-    async def _read(self, candidates: Iterable[_Candidate]) -> Mapping[int, PlaceRow]:
+    async def _read(self, candidates: Iterable[Candidate]) -> Mapping[int, PlaceRow]:
         """What stands at the candidates' places, as far as they are there still, by number."""
         new = [one.place for one in candidates if one.place.number not in self._rows]
         wanted = [(place.number, place.edition, place.ordinal) for place in new]
@@ -280,10 +253,10 @@ class Search:
         """Whether a phrase that is not wanted stands in a text."""
         if not self._bad_phrases:
             return False
-        said_there = texts if texts is not None else _said_in(row)
-        return any(_is_said(phrase, said_there) for phrase in self._bad_phrases)
+        said_there = texts if texts is not None else said_in(row)
+        return any(is_said(phrase, said_there) for phrase in self._bad_phrases)
 
-    def _hit(self, shown: _Shown, ranking: Ranking) -> Hit:
+    def _hit(self, shown: Shown, ranking: Ranking) -> Hit:
         found = shown.candidate
         of_words = ranking.parts(found.place.number)
         share = found.words / total if (total := sum(of_words.values())) else 0.0
@@ -292,47 +265,9 @@ class Search:
             parts[PHRASES] = found.phrases
         if self._meant is not None:
             parts[VECTOR] = found.nearness
-        return _hit_of(shown.row, found.score, parts)
+        return hit_of(shown.row, found.score, parts)
 
 
 def said(query: Query) -> list[str]:
     """The words and phrases that are wanted, as often as they were written."""
     return [term.values[0] for term in query.terms if term.kind in (Kind.WORD, Kind.PHRASE) and not term.is_negative]
-
-
-def _hit_of(row: PlaceRow, score: float, parts: Mapping[str, float]) -> Hit:
-    return Hit(
-        source_id=row.source_id,
-        slug=row.slug,
-        path=row.path,
-        title=row.title,
-        headings=tuple(row.headings),
-        text=row.text,
-        first_line=row.first_line,
-        last_line=row.last_line,
-        score=score,
-        parts=parts,
-    )
-
-
-def _standing_in_all(words: Sequence[Word]) -> frozenset[int] | None:
-    """The texts that have all of the words; None where there are none, and nothing is asked."""
-    if not words:
-        return None
-    found: frozenset[int] | None = None
-    for word in sorted(words, key=lambda word: word.texts):
-        found = frozenset(word.numbers()) if found is None else found & frozenset(word.numbers())
-    return found
-
-
-def _said_in(row: PlaceRow) -> list[str]:
-    return [folded(part) for part in (row.title, *row.headings, row.text)]
-
-
-def _is_said(phrase: str, texts: Sequence[str]) -> bool:
-    """Whether a phrase stands in one of the texts between borders of words; all are folded."""
-    if not phrase:
-        return True
-    before = "" if is_spaceless(phrase[0]) else " "
-    after = "" if is_spaceless(phrase[-1]) else " "
-    return any(f"{before}{phrase}{after}" in f" {text} " for text in texts)
