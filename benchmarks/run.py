@@ -45,8 +45,9 @@ def main() -> None:
         **fleet.CASES,
         **search.CASES,
     }
+    by_name = cases | search.BY_NAME_ALONE
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join((*cases, *GROUPS))}")
+    parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join((*by_name, *GROUPS))}")
     parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md too")
     arguments = parser.parse_args()
     figures: list[Figure] = []
@@ -54,7 +55,7 @@ def main() -> None:
     for name in named or cases:
         work = Path(tempfile.mkdtemp(prefix="gbrain-bench-"))
         try:
-            for figure in cases[name](work):
+            for figure in by_name[name](work):
                 print(line(figure), flush=True)
                 figures.append(figure)
         finally:

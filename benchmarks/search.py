@@ -28,6 +28,8 @@ CORPORA = os.environ.get("GBRAIN_TEST_CORPORA")
 _SOURCES, _PAGES = 16, 16_000
 _QUERIES, _CALLERS = 400, 4
 _COMMON = 0.1
+SERVED = ("shared_buffers=2GB",)
+"""As a server for so much would be set; it is 64 MB in the other cases."""
 
 
 def quality_cases(work: Path) -> Iterator[Figure]:
@@ -108,27 +110,42 @@ def japanese_cases(work: Path) -> Iterator[Figure]:
 
 
 def scale_cases(work: Path) -> Iterator[Figure]:
-    """A million chunks, served, by words: one caller and four in one process, and beside a sync."""
-    with postgres(18, durable=False) as server:
-        home = Home(work / "home", server.url("postgres"), embedder="none")
+    """A million chunks, served, by words."""
+    yield from _at_scale(work, Mode.KEYWORD, 0.030)
+
+
+def vectors_at_scale_cases(work: Path) -> Iterator[Figure]:
+    """The same with a vector for each and the index over them, which takes most of an hour to make."""
+    yield from _at_scale(work, Mode.HYBRID, 0.040)
+
+
+def _at_scale(work: Path, mode: Mode, seconds: float) -> Iterator[Figure]:
+    with postgres(18, durable=False, settings=SERVED) as server:
+        home = Home(work / "home", server.url("postgres"), embedder="local" if mode is Mode.HYBRID else "none")
         repositories = {f"s{number}": str(work / f"s{number}") for number in range(_SOURCES)}
         for number, folder in enumerate(repositories.values()):
             first = number * _PAGES
             corpus.write_repository(Path(folder), ((corpus.path(i), corpus.page(first + i)) for i in range(_PAGES)))
         home.register("path", repositories)
-        home.run("sync", "--all", "--no-embed")
-        shown = json.loads(home.run("sources", "status", "--json"))["sources"]
-        chunks = sum(source["chunks_total"] for source in shown)
-        queries = asyncio.run(_chosen(home))
-        alone = asyncio.run(_asked(home, queries, _CALLERS))
-        yield _answers(f"{chunks:,} chunks, served, {_CALLERS} callers in one process, by words", alone, 0.030)
-        corpus.write_repository(work / "more", ((corpus.path(i), corpus.page(9_000_000 + i)) for i in range(8000)))
-        home.run("sources", "add", "more", "--path", str(work / "more"))
-        syncing = home.start("sync", "--source", "more", "--workers", "1", "--no-embed")
-        beside: list[float] = []
-        while syncing.poll() is None:
-            beside += asyncio.run(_asked(home, queries[:100], _CALLERS))
-        yield _answers("the same while a sync with --workers 1 writes 8,000 pages", beside, 2 * _p95(alone))
+        home.run("sync", "--all")
+        yield from answers_at_scale(home, work, mode, seconds)
+
+
+def answers_at_scale(home: Home, work: Path, mode: Mode, seconds: float) -> Iterator[Figure]:
+    """How fast a brain that is there answers four callers in one process, alone and beside a sync."""
+    shown = json.loads(home.run("sources", "status", "--json"))["sources"]
+    chunks = sum(source["chunks_total"] for source in shown)
+    how = "by words" if mode is Mode.KEYWORD else "by words and vectors"
+    queries = asyncio.run(_chosen(home))
+    alone = asyncio.run(_asked(home, queries, mode))
+    yield _answers(f"{chunks:,} chunks, served, {_CALLERS} callers in one process, {how}", alone, seconds)
+    corpus.write_repository(work / "more", ((corpus.path(i), corpus.page(9_000_000 + i)) for i in range(8000)))
+    home.run("sources", "add", "more", "--path", str(work / "more"))
+    syncing = home.start("sync", "--source", "more", "--workers", "1")
+    beside: list[float] = []
+    while syncing.poll() is None:
+        beside += asyncio.run(_asked(home, queries[:100], mode))
+    yield _answers(f"the same, {how}, while a sync with --workers 1 writes 8,000 pages", beside, 2 * _p95(alone))
 
 
 def _answers(name: str, times: Sequence[float], seconds: float) -> Figure:
@@ -152,21 +169,21 @@ async def _open(home: Home) -> AsyncIterator[Searcher]:
         yield searcher
 
 
-async def _asked(home: Home, queries: Sequence[str], callers: int) -> list[float]:
-    """Seconds that each query took, so many under way at a time."""
+async def _asked(home: Home, queries: Sequence[str], mode: Mode) -> list[float]:
+    """Seconds that each query took, four under way at a time."""
     times: list[float] = []
     async with _open(home) as searcher:
         for query in queries[:20]:
-            await searcher.search(Asked(query=query, mode=Mode.KEYWORD))
+            await searcher.search(Asked(query=query, mode=mode))
         waiting = iter(queries)
 
         async def call() -> None:
             for query in waiting:
                 started = time.perf_counter()
-                await searcher.search(Asked(query=query, mode=Mode.KEYWORD))
+                await searcher.search(Asked(query=query, mode=mode))
                 times.append(time.perf_counter() - started)
 
-        await asyncio.gather(*(call() for _ in range(callers)))
+        await asyncio.gather(*(call() for _ in range(_CALLERS)))
     return times
 
 
@@ -208,3 +225,5 @@ CASES: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "japanese": japanese_cases,
     "scale": scale_cases,
 }
+BY_NAME_ALONE: dict[str, Callable[[Path], Iterator[Figure]]] = {"vectors_at_scale": vectors_at_scale_cases}
+"""What takes too long to be run with the others."""

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,7 @@ def postgres(
     password: str | None = None,
     durable: bool = True,
     shared_memory: str | None = None,
+    settings: Sequence[str] = (),
 ) -> Iterator[Server]:
     """A new cluster of this major, gone with the block. With a password everybody needs one.
 
@@ -64,7 +65,7 @@ def postgres(
     _checked([installation / "bin/initdb", "-D", data, "-U", owner, *entry, "-E", "UTF8", "-N"], account)
     port = free_port()
     command = [installation / "bin/postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", ""]
-    command += [arg for setting in (*_SETTINGS, *(() if durable else _FORGETFUL)) for arg in ("-c", setting)]
+    command += [arg for setting in (*_SETTINGS, *(() if durable else _FORGETFUL), *settings) for arg in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [*_with_shared_memory(shared_memory, account), *(str(word) for word in command)],
