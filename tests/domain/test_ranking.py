@@ -33,12 +33,13 @@ def word(name: str, entries: dict[int, tuple[int, int]], *, cut: int = TEXTS) ->
     return Word(lexeme=name, entries=tuple(parts_with_any))
 
 
-@pytest.fixture(params=["few", "many"], autouse=True)
+@pytest.fixture(params=["few", "many", "blocks"], autouse=True)
 def way(request: pytest.FixtureRequest) -> Iterator[None]:
-    before = ranking._FEW_BESIDE_NUMPY
+    before = ranking._FEW_BESIDE_NUMPY, ranking._BLOCK_TEXTS
     ranking._FEW_BESIDE_NUMPY = 1_000_000 if request.param == "few" else -1
+    ranking._BLOCK_TEXTS = 16 if request.param == "blocks" else before[1]
     yield
-    ranking._FEW_BESIDE_NUMPY = before
+    ranking._FEW_BESIDE_NUMPY, ranking._BLOCK_TEXTS = before
 
 
 @given(asked=ASKED, cut=st.integers(0, TEXTS), mean=st.floats(1, 500))

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _FEW = 20_000
 """So many entries are added up without numpy, which takes 0.1 s to import; fewer where it is imported already."""
 _FEW_BESIDE_NUMPY = 500
+_LOOKED_AT = 64
+"""So many of the best are found at once where there are many."""
+
+_BLOCK_TEXTS = 1 << 16
+"""Segments that begin within so many texts are added up together: their scores take half a megabyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +67,7 @@ class Ranking:
         if sum(word.texts for word in words) <= (_FEW_BESIDE_NUMPY if "numpy" in sys.modules else _FEW):
             self._scores = self._added()
         else:
-            self._scores = _Dense(self._words, self._weights, self._mean_length, collection.texts)
+            self._scores = _Dense(self._words, self._weights, self._mean_length)
 
     @property
     def top(self) -> float:
@@ -106,41 +111,75 @@ class Ranking:
 
 
 class _Dense:
-    """A score for each text there is, where many have one."""
+    """A score for each text there is, where many have one: block by block, as much as a processor has close at hand."""
 
-    def __init__(self, words: Sequence[Word], weights: Sequence[float], mean_length: float, texts: int) -> None:
-        import numpy as np
-
-        table = _table(mean_length)
-        numbers, added = [np.zeros(0, np.int64)], [np.zeros(0)]
+    def __init__(self, words: Sequence[Word], weights: Sequence[float], mean_length: float) -> None:
+        self._words, self._table = len(words), _table(mean_length)
+        self._parts: dict[int, list[tuple[float, int, bytes]]] = {}
         for word, weight in zip(words, weights, strict=True):
-            firsts = np.array([first for first, _ in word.entries], np.int64)
-            sizes = np.array([len(data) // ENTRY_BYTES for _, data in word.entries], np.int64)
-            entries = np.frombuffer(b"".join([data for _, data in word.entries]), "<i8")
-            numbers.append((entries >> 16) + np.repeat(firsts, sizes))
-            added.append(weight * table[entries & 0xFFFF])
-        self._touched, self._words = np.concatenate(numbers), len(words)
-        self._all = np.bincount(self._touched, np.concatenate(added), texts)
-        self._scores = self._all[self._touched]
-        self.top = float(self._scores.max(initial=0.0))
+            for first, data in word.entries:
+                self._parts.setdefault(first // _BLOCK_TEXTS, []).append((weight, first, data))
+        self._bases: list[int] = []
+        self._scores: list[NDArray[np.float64]] = []
+        self._first = self._added(_LOOKED_AT, None)
+        self.top = self._first[0][1] if self._first else 0.0
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
-        import numpy as np
-
-        numbers, scores = self._touched, self._scores  # each as often as words stand in it
-        if among is not None:
-            fit = np.isin(numbers, np.fromiter(among, np.int64, len(among)))
-            numbers, scores = numbers[fit], scores[fit]
-        most = count * self._words
-        if most < len(numbers):
-            numbers = numbers[scores >= np.partition(scores, len(scores) - most)[len(scores) - most]]
-        numbers = np.unique(numbers)
-        scores = self._all[numbers]
-        order = np.lexsort((numbers, -scores))[:count]
-        return list(zip(numbers[order].tolist(), scores[order].tolist(), strict=True))
+        if among is None and (count <= len(self._first) or len(self._first) < _LOOKED_AT):
+            return self._first[:count]
+        return self._added(count, among)
 
     def of(self, numbers: Iterable[int]) -> list[float]:
-        return [float(self._all[number]) for number in numbers]
+        return [self._score(number) for number in numbers]
+
+    def _added(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
+        """Add up all blocks, and let go of what is not among the best as they come."""
+        import numpy as np
+
+        most, least = count * self._words, 0.0  # a text comes as often as words stand in it
+        fit_too = None if among is None else np.fromiter(among, np.int64, len(among))
+        found, found_scores = np.zeros(0, np.int64), np.zeros(0)
+        self._bases, self._scores = [], []
+        for place in sorted(self._parts):
+            base, numbers, of_all = _block(self._parts[place], self._table)
+            self._bases.append(base)
+            self._scores.append(of_all)
+            scores = of_all[numbers]
+            fit = scores >= least
+            if fit_too is not None:
+                fit &= np.isin(numbers + base, fit_too)
+            found = np.concatenate((found, numbers[fit] + base))
+            found_scores = np.concatenate((found_scores, scores[fit]))
+            if 2 * most < len(found):
+                least = float(np.partition(found_scores, len(found) - most)[len(found) - most])
+                fit = found_scores >= least
+                found, found_scores = found[fit], found_scores[fit]
+        found, at = np.unique(found, return_index=True)
+        found_scores = found_scores[at]
+        order = np.lexsort((found, -found_scores))[:count]
+        return list(zip(found[order].tolist(), found_scores[order].tolist(), strict=True))
+
+    def _score(self, number: int) -> float:
+        at = bisect_right(self._bases, number) - 1
+        place = number - self._bases[at] if at >= 0 else 0
+        return float(self._scores[at][place]) if at >= 0 and place < len(self._scores[at]) else 0.0
+
+
+def _block(
+    parts: Sequence[tuple[float, int, bytes]], table: NDArray[np.float64]
+) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
+    """Some segments: their first text, from there the texts that have a word, once for each, and the scores of all.
+
+    Each part is a word's weight, the first text of a segment, and the word's entries there.
+    """
+    import numpy as np
+
+    base = min(first for _, first, _ in parts)
+    sizes = [len(data) // ENTRY_BYTES for _, _, data in parts]
+    entries = np.frombuffer(b"".join([data for _, _, data in parts]), "<i8")
+    numbers = (entries >> 16) + np.repeat(np.array([first - base for _, first, _ in parts]), sizes)
+    added = table[entries & 0xFFFF] * np.repeat(np.array([weight for weight, _, _ in parts]), sizes)
+    return base, numbers, np.asarray(np.bincount(numbers, added), np.float64)
 
 
 @lru_cache(maxsize=8)
