@@ -85,9 +85,10 @@ class Ranking:
 
     def scores_of(self, numbers: Iterable[int]) -> list[float]:
         """The scores of some texts; 0 where none of the words stands in one."""
-        if isinstance(self._scores, _Dense):
-            return self._scores.of(numbers)
-        return [self._scores.get(number, 0.0) for number in numbers]
+        if not isinstance(self._scores, _Dense):
+            return [self._scores.get(number, 0.0) for number in numbers]
+        known = self._scores.known
+        return [known[one] if one in known else sum(self.parts(one).values()) for one in numbers]
 
     def parts(self, number: int) -> dict[str, float]:
         """What each word adds to the score of a text."""
@@ -119,18 +120,14 @@ class _Dense:
         for word, weight in zip(words, weights, strict=True):
             for first, data in word.entries:
                 self._parts.setdefault(first // _BLOCK_TEXTS, []).append((weight, first, data))
-        self._bases: list[int] = []
-        self._scores: list[NDArray[np.float64]] = []
         self._first = self._added(_LOOKED_AT, None)
+        self.known = dict(self._first)
         self.top = self._first[0][1] if self._first else 0.0
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         if among is None and (count <= len(self._first) or len(self._first) < _LOOKED_AT):
             return self._first[:count]
         return self._added(count, among)
-
-    def of(self, numbers: Iterable[int]) -> list[float]:
-        return [self._score(number) for number in numbers]
 
     def _added(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
         """Add up all blocks, and let go of what is not among the best as they come."""
@@ -139,12 +136,8 @@ class _Dense:
         most, least = count * self._words, 0.0  # a text comes as often as words stand in it
         fit_too = None if among is None else np.fromiter(among, np.int64, len(among))
         found, found_scores = np.zeros(0, np.int64), np.zeros(0)
-        self._bases, self._scores = [], []
         for place in sorted(self._parts):
-            base, numbers, of_all = _block(self._parts[place], self._table)
-            self._bases.append(base)
-            self._scores.append(of_all)
-            scores = of_all[numbers]
+            base, numbers, scores = _block(self._parts[place], self._table)
             fit = scores >= least
             if fit_too is not None:
                 fit &= np.isin(numbers + base, fit_too)
@@ -159,16 +152,11 @@ class _Dense:
         order = np.lexsort((found, -found_scores))[:count]
         return list(zip(found[order].tolist(), found_scores[order].tolist(), strict=True))
 
-    def _score(self, number: int) -> float:
-        at = bisect_right(self._bases, number) - 1
-        place = number - self._bases[at] if at >= 0 else 0
-        return float(self._scores[at][place]) if at >= 0 and place < len(self._scores[at]) else 0.0
-
 
 def _block(
     parts: Sequence[tuple[float, int, bytes]], table: NDArray[np.float64]
 ) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
-    """Some segments: their first text, from there the texts that have a word, once for each, and the scores of all.
+    """Some segments: their first text, from there the texts that have a word, once for each, and the score of each.
 
     Each part is a word's weight, the first text of a segment, and the word's entries there.
     """
@@ -179,7 +167,20 @@ def _block(
     entries = np.frombuffer(b"".join([data for _, _, data in parts]), "<i8")
     numbers = (entries >> 16) + np.repeat(np.array([first - base for _, first, _ in parts]), sizes)
     added = table[entries & 0xFFFF] * np.repeat(np.array([weight for weight, _, _ in parts]), sizes)
-    return base, numbers, np.asarray(np.bincount(numbers, added), np.float64)
+    sums = _zeros(1 << int(numbers.max(initial=0)).bit_length())
+    try:
+        np.add.at(sums, numbers, added)
+        return base, numbers, sums[numbers]
+    finally:
+        sums[numbers] = 0
+
+
+@lru_cache(maxsize=8)
+def _zeros(size: int) -> NDArray[np.float64]:
+    """Room for sums, which whoever uses it leaves all 0: memory that is new takes longer to get than to add up in."""
+    import numpy as np
+
+    return np.zeros(size)
 
 
 @lru_cache(maxsize=8)
