@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, NamedTuple
+
+from psycopg import Error
 
 from gbrain.domain.fingerprint import LEXEME_RULE
 from gbrain.store.connection import Connection
@@ -87,7 +89,8 @@ async def moment(conn: Connection) -> AsyncIterator[None]:
     try:
         yield
     except BaseException:
-        await conn.rollback()
+        with suppress(Error):  # what went wrong before says more
+            await conn.rollback()
         raise
     await conn.commit()
 
