@@ -145,6 +145,8 @@ def answers_at_scale(home: Home, work: Path, mode: Mode, seconds: float) -> Iter
     beside: list[float] = []
     while syncing.poll() is None:
         beside += asyncio.run(_asked(home, queries[:100], mode))
+    if syncing.returncode:
+        raise RuntimeError(f"the sync beside ended with {syncing.returncode}")
     yield _answers(f"the same, {how}, while a sync with --workers 1 writes 8,000 pages", beside, 2 * _p95(alone))
 
 
