@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gbrain.app.settings import Settings
-from gbrain.app.specs import endpoint_of, endpoint_spec, key_of, local_spec
+from gbrain.app.specs import endpoint_of, key_of, local_spec, maker_of
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.models import LOCAL, Model
 from gbrain.embedding.answers import Embedder
-from gbrain.errors import EmbedderUnusable, UsageError
+from gbrain.errors import UsageError
 from gbrain.services.requests import Packing
 from gbrain.services.throttling import ProviderThrottle, Throttle, Unthrottled
 from gbrain.store.connection import Pool
@@ -53,32 +53,6 @@ def opened(
         packing=packing_of(endpoint),
         is_local=False,
     )
-
-
-def maker_of(settings: Settings, model: Model) -> Endpoint | None:
-    """The endpoint that makes the model's vectors; None: the local embedder does.
-
-    Raises EmbedderUnusable where nothing that is configured here makes the same.
-    """
-    if model.embedder == LOCAL:
-        if local_spec().fingerprint != model.fingerprint:
-            raise EmbedderUnusable(
-                f"the model {model.name} was made by another version of the local embedder",
-                hint="fill the one of this version: gbrain models use local",
-            )
-        return None
-    endpoint = settings.embedders.get(model.embedder)
-    if endpoint is None:
-        raise EmbedderUnusable(
-            f"the model {model.name} is made by an endpoint that is not configured here",
-            hint=f"add [embedders.{model.embedder}] to config.toml, or use another model: gbrain models use NAME",
-        )
-    if endpoint_spec(endpoint, endpoint.dimensions or model.dimensions).fingerprint != model.fingerprint:
-        raise EmbedderUnusable(
-            f"[embedders.{endpoint.name}] makes something else than {model.name} of {model.dimensions:,} dimensions",
-            hint=f"fill what it makes now: gbrain models use {endpoint.name}; or put back what was configured",
-        )
-    return endpoint
 
 
 def packing_of(endpoint: Endpoint | None) -> Packing:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gbrain.app.brain import Brain
-from gbrain.app.embedders import maker_of, packing_of
+from gbrain.app.embedders import packing_of
 from gbrain.app.embedding import source_named
-from gbrain.app.specs import endpoint_of, local_spec
+from gbrain.app.specs import endpoint_of, local_spec, maker_of
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.models import LOCAL, Model
 from gbrain.services import models

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gbrain.app.asking import Asker
 from gbrain.app.brain import Brain
-from gbrain.domain.models import NONE, Model
+from gbrain.domain.models import NONE
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
@@ -22,12 +22,9 @@ from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
 if TYPE_CHECKING:
-    from gbrain.embedding.answers import Embedder
     from gbrain.services.models import Covered
 
 _TRIES = 2
-_EMBED_S = 5.0
-"""A provider that does not embed what is asked within this is gone without."""
 
 
 class Searcher:
@@ -35,7 +32,7 @@ class Searcher:
 
     def __init__(self, brain: Brain) -> None:
         self.brain = brain
-        self._embedders: dict[int, Embedder] = {}
+        self._asker = Asker(brain)
         self._kept = Kept()
 
     async def search(self, asked: Asked) -> Found:
@@ -84,8 +81,7 @@ class Searcher:
 
     async def close(self) -> None:
         """Let go of what embeds."""
-        while self._embedders:
-            await self._embedders.popitem()[1].close()
+        await self._asker.close()
 
     async def _meant(self, text: str, notes: list[Note], *, may_count: bool) -> Meant | None:
         """What was asked as a vector; None, with a note, where there is none to be had."""
@@ -101,17 +97,10 @@ class Searcher:
         if covered.pending:
             notes.append(_incomplete(covered if may_count else None))
         try:
-            async with asyncio.timeout(_EMBED_S):
-                answer = await self._embedder(model).embed([text])
-        except (TimeoutError, CouldNotRun) as error:
-            notes.append(_unreachable(str(error) or f"no answer within {_EMBED_S:g} s"))
+            vector = await self._asker.vector_of(text, model)
+        except CouldNotRun as error:
+            notes.append(_unreachable(str(error)))
             return None
-        from gbrain.embedding.answers import Vectors
-
-        if not isinstance(answer, Vectors):
-            notes.append(_unreachable(answer.message))
-            return None
-        vector = [float(number) for number in answer.rows[0]]
         return Meant(model_id=model.id, vector=vector) if any(vector) else None
 
     async def _pages(
@@ -125,13 +114,6 @@ class Searcher:
             search = Search(conn, query, scope, self._kept, by_words=by_words, meant=meant)
             hits = await search.pages(asked.offset + asked.limit + 1)
         return hits, any(one.is_outdated for one in scope.values())
-
-    def _embedder(self, model: Model) -> Embedder:
-        from gbrain.app.embedders import opened
-
-        if model.id not in self._embedders:
-            self._embedders[model.id] = opened(self.brain.settings, model, self.brain.pool).embedder
-        return self._embedders[model.id]
 
 
 @asynccontextmanager

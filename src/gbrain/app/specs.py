@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gbrain.app.settings import Settings
 from gbrain.domain.endpoint import Endpoint
 from gbrain.domain.endpoint_values import dimensions_error
-from gbrain.domain.models import LOCAL, Spec
+from gbrain.domain.models import LOCAL, Model, Spec
 from gbrain.embedding.answers import Answer, Deferred, PushedBack, Vectors
 from gbrain.errors import EmbedderUnusable, UsageError
 
@@ -42,6 +42,32 @@ def endpoint_spec(endpoint: Endpoint, dimensions: int) -> Spec:
         "tokens_per_minute": endpoint.tokens_per_minute or None,
     }
     return Spec(embedder=endpoint.name, model=endpoint.model, dimensions=dimensions, limits=limits)
+
+
+def maker_of(settings: Settings, model: Model) -> Endpoint | None:
+    """The endpoint that makes the model's vectors; None: the local embedder does.
+
+    Raises EmbedderUnusable where nothing that is configured here makes the same.
+    """
+    if model.embedder == LOCAL:
+        if local_spec().fingerprint != model.fingerprint:
+            raise EmbedderUnusable(
+                f"the model {model.name} was made by another version of the local embedder",
+                hint="fill the one of this version: gbrain models use local",
+            )
+        return None
+    endpoint = settings.embedders.get(model.embedder)
+    if endpoint is None:
+        raise EmbedderUnusable(
+            f"the model {model.name} is made by an endpoint that is not configured here",
+            hint=f"add [embedders.{model.embedder}] to config.toml, or use another model: gbrain models use NAME",
+        )
+    if endpoint_spec(endpoint, endpoint.dimensions or model.dimensions).fingerprint != model.fingerprint:
+        raise EmbedderUnusable(
+            f"[embedders.{endpoint.name}] makes something else than {model.name} of {model.dimensions:,} dimensions",
+            hint=f"fill what it makes now: gbrain models use {endpoint.name}; or put back what was configured",
+        )
+    return endpoint
 
 
 def endpoint_of(settings: Settings, name: str) -> Endpoint:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gbrain.app.brain import Brain
-from gbrain.app.embedders import embedder_named, maker_of
+from gbrain.app.embedders import embedder_named
 from gbrain.app.embedding import telling
 from gbrain.app.filled_up import Embedded, Wanted, fill_up, untouched
 from gbrain.app.finishing import taking_long
 from gbrain.app.settings import Settings
-from gbrain.app.specs import spec_of
+from gbrain.app.specs import maker_of, spec_of
 from gbrain.domain.events import Event
 from gbrain.domain.models import Model
 from gbrain.domain.steps import Phase

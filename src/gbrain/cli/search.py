@@ -10,7 +10,6 @@ import typer
 
 from gbrain.cli.answer import is_drawable, presentable, put, put_document, tell
 from gbrain.cli.options import Json, positive
-from gbrain.cli.search_eval import evaluate
 from gbrain.cli.state import globals_of, with_brain
 from gbrain.documents.search import document, parts_of, snippet_of
 from gbrain.domain.paths import display
@@ -62,6 +61,8 @@ def search(
     if eval_ is not None:
         if query:
             raise UsageError("--eval asks what is in its file", hint="leave the words out")
+        from gbrain.cli.search_eval import evaluate
+
         evaluate(context, asked, eval_, save=save, against=against, as_json=as_json)
         return
     if save is not None or against is not None:

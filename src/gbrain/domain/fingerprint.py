@@ -6,12 +6,10 @@ import hashlib
 import json
 import unicodedata
 
+from gbrain.domain.lexing import LEXEME_RULE
 from gbrain.domain.source import Source
 
 SLUG_RULE = 1
-
-LEXEME_RULE = 1
-"""Raised whenever a text may get other lexemes (`domain/lexing.py`)."""
 
 
 def page_fingerprint(pipeline: str) -> bytes:

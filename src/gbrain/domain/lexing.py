@@ -23,6 +23,9 @@ import Stemmer
 if TYPE_CHECKING:
     from regex import Pattern
 
+LEXEME_RULE = 1
+"""Raised whenever a text may get other lexemes."""
+
 LONGEST = 64
 """Characters of a lexeme; what is longer is cut."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_HINT = (
+HINT = (
     "install it into the Python that runs gbrain with `pip install 'wordllama>=0.4,<0.5'`, "
     "or set GBRAIN_EMBEDDER=none to go without vectors"
 )
@@ -54,7 +54,7 @@ def find(package: str = "wordllama") -> Files:
     """The files of the installed package, which is not executed; CouldNotRun where it or one of them is missing."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise CouldNotRun(f"the local embedding model was looked for, and {package} is not installed", hint=_HINT)
+        raise CouldNotRun(f"the local embedding model was looked for, and {package} is not installed", hint=HINT)
     home = Path(spec.submodule_search_locations[0])
     return Files(
         table=_there(home / "weights" / "l2_supercat_256.safetensors"),
@@ -72,7 +72,7 @@ def load(files: Files) -> Weights:
         tokenizer = Tokenizer.from_buffer(_bytes_of(files.tokenizer))
     except Exception as error:  # tokenizers raises Exception itself
         home = files.table.parent.parent
-        raise CouldNotRun(f"loading the local embedding model from {home}: {error}", hint=_HINT) from error
+        raise CouldNotRun(f"loading the local embedding model from {home}: {error}", hint=HINT) from error
     return Weights(table=table, tokenize=_of(tokenizer.model), special=_special(tokenizer))
 
 
@@ -96,7 +96,7 @@ def _special(tokenizer: Any) -> dict[str, int]:
 
 def _there(file: Path) -> Path:
     if not file.is_file():
-        raise CouldNotRun(f"the local embedding model was looked for, and {file} is not there", hint=_HINT)
+        raise CouldNotRun(f"the local embedding model was looked for, and {file} is not there", hint=HINT)
     return file
 
 
@@ -104,4 +104,4 @@ def _bytes_of(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise CouldNotRun(f"reading {file} of the local embedding model: {error.strerror}", hint=_HINT) from error
+        raise CouldNotRun(f"reading {file} of the local embedding model: {error.strerror}", hint=HINT) from error

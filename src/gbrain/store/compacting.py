@@ -7,7 +7,7 @@ from array import array
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from gbrain.domain.fingerprint import LEXEME_RULE
+from gbrain.domain.lexing import LEXEME_RULE
 from gbrain.domain.postings import checksum, merged, total_times
 from gbrain.store import leases
 from gbrain.store.batch import bound

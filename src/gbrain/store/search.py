@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Error
 
-from gbrain.domain.fingerprint import LEXEME_RULE
+from gbrain.domain.lexing import LEXEME_RULE
 from gbrain.store.connection import Connection
 from gbrain.store.segments import firsts, numbers
 from gbrain.store.statements import of_model, statements

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from gbrain.domain.fingerprint import LEXEME_RULE
+from gbrain.domain.lexing import LEXEME_RULE
 from gbrain.domain.postings import Words, checksum, inverted
 from gbrain.store.binary_copy import stream
 from gbrain.store.connection import Connection
