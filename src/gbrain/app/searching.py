@@ -14,7 +14,8 @@ from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
 from gbrain.errors import CouldNotRun, NotFound
-from gbrain.services.searching import Meant, Search, said
+from gbrain.services.nearness import Meant
+from gbrain.services.searching import Search, said
 from gbrain.services.words import Kept, lexemes_of
 from gbrain.store import faults
 from gbrain.store import search as store
@@ -40,7 +41,7 @@ class Searcher:
         query = parse(asked.query)
         text, notes = said(query), list[Note]()
         hits, meant, is_outdated = await self._tried(asked, query, text, notes)
-        if meant is None and not lexemes_of(text) and (text or not hits):
+        if meant is None and text and not lexemes_of(text) and not any(hit.score for hit in hits):
             notes.append(_NO_WORDS)
         if is_outdated:
             notes.append(_OUTDATED)

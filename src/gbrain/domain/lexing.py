@@ -1,11 +1,12 @@
 """Lexemes: what of a text can be looked up by words, the same for what is stored and for what is asked.
 
-A token is a run of letters, digits, marks and underscores. Its lexemes are its parts, which underscores, capitals
-within a word, and digits set apart, and, where there are several, the whole: an exact identifier is rarer than its
-parts. Each is folded (compatibility forms, case, accents of Latin letters), and cut to its stem where it is of ASCII
-letters (Snowball's English stemmer: Porter 2001, https://snowballstem.org/algorithms/english/stemmer.html). English
-stop words are none. Runs of scripts that put no spaces between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) are
-looked up by pairs of neighbours; a single Han character or Hangul syllable is one too, for whoever asks for it alone.
+A token is a run of letters, digits, marks and underscores that does not begin with a mark. Its lexemes are its parts,
+which underscores, capitals within a word, and digits set apart, and, where there are several, the whole: an exact
+identifier is rarer than its parts. Each is folded (compatibility forms, case, accents of Latin letters), and cut to its
+stem where it is of ASCII letters (Snowball's English stemmer: Porter 2001,
+https://snowballstem.org/algorithms/english/stemmer.html). English stop words are none. Runs of scripts that put no
+spaces between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar) are looked up by pairs of neighbours; a single Han
+character or Hangul syllable is one too, for whoever asks for it alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import Stemmer
 if TYPE_CHECKING:
     from regex import Pattern
 
-LEXEME_RULE = 1
+LEXEME_RULE = 2
 """Raised whenever a text may get other lexemes."""
 
 LONGEST = 64
@@ -32,7 +33,7 @@ LONGEST = 64
 _KEPT = 1 << 17
 _ASCII = re.compile(r"[A-Za-z0-9_]+")
 _ASCII_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_WORD = r"\p{L}\p{N}\p{M}_"
+_WORD = r"[\p{L}\p{N}_][\p{L}\p{N}\p{M}_]*"
 _SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc"
 
 STOP_WORDS = frozenset(
@@ -75,6 +76,20 @@ def asked(text: str) -> dict[str, float]:
                 weight = times if whole is None or lexeme == whole else times / 2
                 found[lexeme] = found.get(lexeme, 0.0) + weight
     return found
+
+
+def name(text: str) -> str:
+    """What a page is looked up by whose title this is, told from the lexemes by what none of them begins with."""
+    return f"={folded(text)}"
+
+
+def exact(text: str) -> str | None:
+    """The one lexeme that tells whether a text has a token; None where there is none, or several are needed."""
+    tokens = _tokens(text)
+    if len(tokens) != 1:
+        return None
+    found = _of_token(tokens[0])
+    return _whole_of(tokens[0]) or (found[0] if len(found) == 1 else None)
 
 
 def located(text: str) -> Iterator[tuple[int, int, str]]:
@@ -217,7 +232,7 @@ def _stemmer() -> Stemmer.Stemmer:
 def _any_token() -> Pattern[str]:
     import regex
 
-    return regex.compile(rf"[{_WORD}]+")
+    return regex.compile(_WORD)
 
 
 @cache

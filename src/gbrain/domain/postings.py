@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from gbrain.domain import lexing
 from gbrain.domain.bm25 import MOST_TIMES, length_code
-from gbrain.domain.lexing import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,13 +40,18 @@ NO_WORDS = Words(b"", b"", 0)
 
 def words_of(text: str) -> Words:
     """The words of a text, with those of what it stands under."""
-    found = counted(text)
+    found = lexing.counted(text)
     each = found.values()
     try:
         kept = bytes(each)
     except ValueError:
         kept = bytes([min(times, MOST_TIMES) for times in each])
     return Words(array("q", found).tobytes(), kept, length_code(sum(each)))
+
+
+def with_name(words: Words, name: str) -> Words:
+    """The words of a text that is looked up by a name too (`lexing.name`), which makes it no longer."""
+    return Words(words.terms + array("q", [lexing.term(name)]).tobytes(), words.times + b"\1", words.length)
 
 
 def inverted(texts: Sequence[Words]) -> Iterator[tuple[int, bytes]]:

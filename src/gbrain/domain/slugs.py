@@ -26,6 +26,11 @@ def base_slug(path: bytes) -> str:
     return "/".join(parts)[:MAX_BASE].strip("/-") or UNNAMED
 
 
+def asked_slug(text: str) -> str:
+    """The slug that a page of this name would have."""
+    return base_slug(f"{text}.md".encode(errors="replace"))
+
+
 def settle(paths: Iterable[bytes]) -> dict[bytes, str]:
     """The slug of each path of one group, a group being all paths of a source with equal base slugs.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.ranking import Word
@@ -13,18 +13,30 @@ from gbrain.store.search import PlaceRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Texts that were looked at, by number, and what none of the others scores above; None where there is none."""
+
+    numbers: Sequence[int]
+    bound: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A text that may be shown, with what its score is made of."""
+    """A text that may be shown, with what its words score and what else its score is made of, by name."""
 
     place: Place
     words: float
-    nearness: float
-    phrases: float = 0.0
+    others: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
         """What it is ranked by."""
-        return self.words + self.nearness + self.phrases
+        return self.words + sum(self.others.values())
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """The better, the lower; of equal ones, that which was indexed first."""
+        return -self.score, self.place.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +45,6 @@ class Shown:
 
     candidate: Candidate
     row: PlaceRow
-
-    @property
-    def score(self) -> float:
-        """What it is ranked by."""
-        return self.candidate.score
 
 
 def hit_of(row: PlaceRow, score: float, parts: Mapping[str, float]) -> Hit:
@@ -56,13 +63,12 @@ def hit_of(row: PlaceRow, score: float, parts: Mapping[str, float]) -> Hit:
     )
 
 
-def standing_in_all(words: Sequence[Word]) -> frozenset[int] | None:
-    """The texts that have all of the words; None where there are none, and nothing is asked."""
-    if not words:
-        return None
-    found: frozenset[int] | None = None
-    for word in sorted(words, key=lambda word: word.texts):
-        found = frozenset(word.numbers()) if found is None else found & frozenset(word.numbers())
+def standing_in_all(words: Sequence[Word]) -> frozenset[int]:
+    """The texts that have all of the words, of which there are some."""
+    rarest, *others = sorted(words, key=lambda word: word.texts)
+    found = frozenset(rarest.numbers())
+    for word in others:
+        found &= frozenset(word.numbers())
     return found
 
 
@@ -72,9 +78,7 @@ def said_in(row: PlaceRow) -> list[str]:
 
 
 def is_said(phrase: str, texts: Sequence[str]) -> bool:
-    """Whether a phrase stands in one of the texts between borders of words; all are folded."""
-    if not phrase:
-        return True
+    """Whether a phrase, which is not empty, stands in one of the texts between borders of words; all are folded."""
     before = "" if is_spaceless(phrase[0]) else " "
     after = "" if is_spaceless(phrase[-1]) else " "
-    return any(f"{before}{phrase}{after}" in f" {text} " for text in texts)
+    return any(phrase in text and f"{before}{phrase}{after}" in f" {text} " for text in texts)

@@ -3,57 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from itertools import islice
 
-from gbrain.domain.filtering import Filter, date_of
-from gbrain.domain.lexing import folded
+from gbrain.domain.filtering import date_of
+from gbrain.domain.lexing import folded, name
 from gbrain.domain.query_values import Kind, Query
-from gbrain.domain.ranking import Ranking, Word
+from gbrain.domain.ranking import Ranking
 from gbrain.domain.search import Hit
-from gbrain.services.candidates import Candidate, Shown, hit_of, is_said, said_in, standing_in_all
+from gbrain.domain.slugs import asked_slug
+from gbrain.services.candidates import Candidate, Looked, Shown, hit_of
+from gbrain.services.fitting import Fitting
+from gbrain.services.nearness import Meant, Nearness
+from gbrain.services.phrases import PHRASE_WEIGHT, Phrases
 from gbrain.services.words import Index, Kept, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
-from gbrain.store.search import PageRow, PlaceRow, Scope
+from gbrain.store.search import PlaceRow, Scope
 
-NEARNESS_WEIGHT = 0.25
-"""What the nearest text gets for that, where the text with the best words gets 1 for them."""
+NAME_WEIGHT = 1.5
+"""What the first text of a page gets whose title or slug is what was asked, where that with the best words gets 1: more
+than words and nearness come to together."""
 
-PHRASE_WEIGHT = 1.0
-"""What a text gets for each phrase that stands in it, likewise: it comes before those with the best words."""
-
-VECTOR, PHRASES = "(vector)", "(phrases)"
+VECTOR, PHRASES, NAME = "(vector)", "(phrases)", "(name)"
 """The parts of a score that are of no word."""
 
-NEAREST = 64
-"""So many texts are near; how near a text is, is measured from the last of them."""
-
 _TEXTS_A_PAGE, _MORE = 4, 4
-_WITH_PHRASES = 1000
-_MOST_NEAR = 20_000
-_FEW_TEXTS, _FEW_PAGES = 10_000, 20_000
-_NEAREST_S = timedelta(seconds=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meant:
-    """What was asked as a vector of length one, by a model."""
-
-    model_id: int
-    vector: Sequence[float]
-
-
-@dataclass(slots=True)
-class _Fitting:
-    """The pages that fit, by edition; `any_does`: nothing is asked of pages."""
-
-    any_does: bool = True
-    pages: dict[int, PageRow] = field(default_factory=dict)
-    barred: frozenset[int] = frozenset()
-
-    def has(self, edition: int) -> bool:
-        return edition not in self.barred and (self.any_does or edition in self.pages)
+_LONGEST_NAME = 200
+_MOST_NAMED = 100
+_FEW_PAGES = 20_000
+_LISTED_AT_ONCE = 50
 
 
 class Search:
@@ -69,112 +47,145 @@ class Search:
         by_words: bool,
         meant: Meant | None,
     ) -> None:
-        self._conn, self._sources, self._meant = conn, list(scope), meant
+        self._conn, self._sources, self._query = conn, list(scope), query
         self._index = Index(conn, {source: one.segments for source, one in scope.items()}, kept)
-        self._filter, self._wanted, self._unwanted = Filter(query), query.wanted, query.unwanted
-        self._lexemes = lexemes_of(said(query)) if by_words else {}
-        self._is_phrases_alone = bool(self._wanted.phrases) and not self._wanted.words
-        self._phrases = [folded(phrase) for phrase in self._wanted.phrases] if by_words else []
-        self._bad_phrases = [folded(phrase) for phrase in self._unwanted.phrases]
-        self._fitting = _Fitting()
+        self._fitting = Fitting(conn, query, self._sources)
+        texts = said(query) if by_words else []
+        self._lexemes, self._name = lexemes_of(texts), " ".join(texts)[: _LONGEST_NAME + 1]
+        self._phrases = Phrases(query.wanted.phrases if by_words else [])
+        self._near = Nearness(conn, meant, self._sources, alone=not self._lexemes) if meant is not None else None
+        self._named: frozenset[int] = frozenset()
+        self._may_say: dict[int, frozenset[int]] = {}
+        self._among: frozenset[int] | None = None
         self._rows: dict[int, PlaceRow] = {}
 
     async def pages(self, count: int) -> list[Hit]:
         """The best pages, at most so many; where nothing ranks them, those that fit, the newest first."""
-        of_each = [list(lexemes_of([word])) for word in self._unwanted.words]
-        of_phrases = [one for phrase in self._wanted.phrases for one in lexemes_of([phrase])] if self._phrases else []
-        words = await self._index.words([*self._lexemes, *of_phrases, *(one for each in of_each for one in each)])
-        await self._find_fitting([[words[one] for one in each] for each in of_each])
+        names = [name(self._name)] if self._is_name else []
+        words = await self._index.words([*self._lexemes, *self._phrases.lexemes, *self._fitting.lexemes, *names])
+        await self._fitting.find(self._index, words)
+        self._may_say = self._phrases.find(words)
+        self._named = await self._find_named(words[names[0]].numbers()) if names else frozenset()
         ranking = self._index.ranking({words[lexeme]: times for lexeme, times in self._lexemes.items()})
-        if not self._lexemes and self._meant is None:
+        if not (self._lexemes or self._named or self._near):
             return await self._listed(count)
-        if not self._lexemes:
-            return await self._nearest_pages(ranking, count)
-        return await self._ranked_pages(ranking, standing_in_all([words[one] for one in of_phrases]), count)
+        return await self._ranked(ranking, count)
 
-    async def _find_fitting(self, unwanted: Sequence[Sequence[Word]]) -> None:
-        """Which pages fit, and which have an unwanted word anywhere."""
-        numbers = set[int]()
-        for words in unwanted:
-            numbers |= standing_in_all(words) or frozenset()
-        barred = frozenset([place.edition for place in await self._index.places(sorted(numbers))] if numbers else [])
-        self._fitting = _Fitting(barred=barred)
-        if self._filter:
-            self._fitting.any_does = False
-            async for pages in search.pages_of_sources(
-                self._conn, self._sources, matter=self._filter.needs_front_matter
-            ):
-                fit = [page for page in pages if self._filter.fits(page.path, page.kind, page.front_matter)]
-                self._fitting.pages |= {page.edition: page for page in fit}
+    @property
+    def _is_name(self) -> bool:
+        return len(self._name) <= _LONGEST_NAME and bool(folded(self._name))
 
-    async def _ranked_pages(self, ranking: Ranking, with_phrases: frozenset[int] | None, count: int) -> list[Hit]:
-        """By words, with what is near. More texts are looked at until none of the others can come before."""
-        near = await self._near(NEAREST) if self._meant is not None else {}
-        among = with_phrases if self._is_phrases_alone else None
-        if not self._fitting.any_does and len(self._fitting.pages) <= _FEW_PAGES:
-            fit = await self._index.numbers_of((page.source_id, page.edition) for page in self._fitting.pages.values())
-            among = fit if among is None else among & fit
-        top = ranking.top
+    @property
+    def _is_phrases_alone(self) -> bool:
+        return bool(len(self._phrases)) and not self._query.wanted.words
+
+    async def _find_named(self, titled: Iterable[int]) -> frozenset[int]:
+        """The first texts of pages whose title is what was asked, which these are, and of those whose slug is."""
+        pages = await search.named(self._conn, self._sources, asked_slug(self._name), _MOST_NAMED)
+        found = [await self._index.number_of(source, edition, 0) for source, edition in pages]
+        return frozenset([*islice(titled, _MOST_NAMED), *(number for number in found if number is not None)])
+
+    async def _ranked(self, ranking: Ranking, count: int) -> list[Hit]:
+        """More texts are looked at until none of the others can come before those that are shown."""
+        if self._fitting.pages is not None and len(self._fitting.pages) <= _FEW_PAGES:
+            pages = self._fitting.pages.values()
+            self._among = await self._index.numbers_of((page.source_id, page.edition) for page in pages)
         look = _TEXTS_A_PAGE * count
         while True:
-            best, is_all = await self._best_fitting(ranking, look, among)
-            beside = [] if with_phrases is None else ranking.best(max(look, _WITH_PHRASES), with_phrases)
-            numbers = dict.fromkeys([*(number for number, _ in [*best, *beside]), *near])
-            hits = await self._shown(await self._candidates(ranking, numbers, near, top), count)
-            bound = 0.0 if is_all or not best else self._share(best[-1][1], top)
-            if is_all or (len(hits) >= count and hits[count - 1].score >= bound):
-                return [self._hit(one, ranking) for one in hits[:count]]
+            looked = await self._looked(ranking, look)
+            numbers = dict.fromkeys(number for one in looked for number in one.numbers)
+            shown = await self._shown(await self._candidates(ranking, list(numbers)), count)
+            bounds = [one.bound for one in looked if one.bound is not None]
+            if not bounds or (len(shown) == count and shown[-1].candidate.score >= max(bounds)):
+                return [self._hit(one, ranking) for one in shown]
             look *= _MORE
 
-    async def _best_fitting(
-        self, ranking: Ranking, wanted: int, among: frozenset[int] | None
-    ) -> tuple[list[tuple[int, float]], bool]:
-        """The texts with the best words whose pages fit, at least so many if there are; whether those are all."""
-        look = wanted
-        while True:
-            best = ranking.best(look, among)
-            is_all = len(best) < look
-            places = await self._index.places([number for number, _ in best])
-            fit = [one for one, place in zip(best, places, strict=True) if self._fitting.has(place.edition)]
-            if is_all or len(fit) >= wanted:
-                return fit, is_all
-            look *= _MORE
+    async def _looked(self, ranking: Ranking, look: int) -> list[Looked]:
+        """The best by each of the things that texts are ranked by, so many of each."""
+        found = [Looked(numbers=sorted(self._named))]
+        of_all = max(self._may_say, default=0)
+        for many, numbers in self._may_say.items():
+            if many == of_all or not self._is_phrases_alone:
+                more = self._unit(ranking) * PHRASE_WEIGHT * many
+                found.append(self._best(ranking, look, numbers if self._among is None else numbers & self._among, more))
+        if self._lexemes and not self._is_phrases_alone:
+            found.append(self._best(ranking, look, self._among, 0.0))
+        if self._near is not None:
+            near = await self._near.look(look, self._index, self._fitting)
+            found.append(Looked(numbers=list(near), bound=self._near.bound))
+        return found
 
-    async def _nearest_pages(self, ranking: Ranking, count: int) -> list[Hit]:
-        """By nearness alone. More texts are asked for until there are enough pages."""
-        limit = max(NEAREST, _TEXTS_A_PAGE * count)
-        while True:
-            near = await self._near(limit)
-            hits = await self._shown(await self._candidates(ranking, near, near, 0.0), count)
-            if len(hits) >= count or len(near) < limit or limit >= _MOST_NEAR:
-                return [self._hit(one, ranking) for one in hits[:count]]
-            limit *= _MORE
+    def _best(self, ranking: Ranking, look: int, among: frozenset[int] | None, more: float) -> Looked:
+        """The best by words; `more` is what any of these may score beside them."""
+        best = ranking.best(look, among)
+        bound = self._share(best[-1][1], ranking) + more if len(best) == look else None
+        return Looked(numbers=[number for number, _ in best], bound=bound)
 
-    async def _near(self, limit: int) -> dict[int, float]:
-        """The texts nearest to what was asked whose pages fit, by number, each with its cosine."""
-        if self._meant is None:
-            return {}
-        rows = await search.nearest(
-            self._conn,
-            self._meant.model_id,
-            self._sources,
-            self._meant.vector,
-            limit,
-            pages=None if self._fitting.any_does else [page.page_id for page in self._fitting.pages.values()],
-            few=self._index.collection.texts <= _FEW_TEXTS,
-            within=_NEAREST_S,
-        )
+    async def _candidates(self, ranking: Ranking, numbers: Sequence[int]) -> list[Candidate]:
+        """Those of the texts that may be shown, each with its score."""
+        places = [place for place in await self._index.places(numbers) if self._fitting.has(place.edition)]
+        scores = ranking.scores_of([place.number for place in places])
         found = [
-            (await self._index.number_of(row.source_id, row.edition, row.ordinal), row)
-            for row in rows
-            if self._fitting.has(row.edition)
+            Candidate(place=place, words=self._share(words, ranking))
+            for place, words in zip(places, scores, strict=True)
         ]
-        return {number: row.cosine for number, row in found if number is not None and row.cosine > 0}
+        if len(self._phrases):
+            unread = set(self._phrases.to_read([place.number for place in places]))
+            await self._phrases.read(await self._read([one for one in found if one.place.number in unread]))
+        return [self._with_others(one, self._unit(ranking)) for one in found if self._says_enough(one)]
+
+    def _says_enough(self, one: Candidate) -> bool:
+        return not self._is_phrases_alone or self._phrases.of(one.place.number) == len(self._phrases)
+
+    def _with_others(self, one: Candidate, unit: float) -> Candidate:
+        """With what its phrases, its name and its nearness come to."""
+        number, others = one.place.number, {}
+        if phrases := self._phrases.of(number):
+            others[PHRASES] = unit * PHRASE_WEIGHT * phrases
+        if number in self._named:
+            others[NAME] = unit * NAME_WEIGHT
+        if self._near is not None:
+            others[VECTOR] = self._near.of(number)
+        return Candidate(place=one.place, words=one.words, others=others) if others else one
+
+    async def _shown(self, candidates: Iterable[Candidate], count: int) -> list[Shown]:
+        """The best text of each page, best first: so many pages if there are."""
+        best: dict[int, Candidate] = {}
+        for one in sorted(candidates, key=lambda one: one.rank):
+            if one.score > 0:
+                best.setdefault(one.place.edition, one)
+        left, found = list(best.values()), list[Shown]()
+        while left and len(found) < count:
+            piece, left = left[: count - len(found)], left[count - len(found) :]
+            fit = set(await self._fitting.fit(one.place.edition for one in piece))
+            rows = await self._read([one for one in piece if one.place.edition in fit])
+            found += [Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
+        return found
+
+    async def _read(self, candidates: Sequence[Candidate]) -> dict[int, PlaceRow]:
+        """What stands at the candidates' places, as far as they are there still, by number."""
+        new = [one.place for one in candidates if one.place.number not in self._rows]
+        wanted = [(place.number, place.edition, place.ordinal) for place in new]
+        self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
+        numbers = (one.place.number for one in candidates)
+        return {number: self._rows[number] for number in numbers if number in self._rows}
 
     async def _listed(self, count: int) -> list[Hit]:
         """The pages that fit, the newest first, then by source and path; each by its first text."""
-        if self._fitting.any_does and not (self._unwanted.words or self._unwanted.phrases):
+        if all(term.kind in (Kind.WORD, Kind.PHRASE) and not term.is_negative for term in self._query.terms):
             return []
+        pages, found = await self._newest_first(), list[Hit]()
+        for at in range(0, len(pages), _LISTED_AT_ONCE):
+            fit = await self._fitting.fit(pages[at : at + _LISTED_AT_ONCE])
+            wanted = [(number, edition, 0) for number, edition in enumerate(fit)]
+            rows = await search.places(self._conn, self._sources, wanted) if wanted else {}
+            found += [hit_of(row, 0.0, {}) for _, row in sorted(rows.items())]
+            if len(found) >= count:
+                break
+        return found[:count]
+
+    async def _newest_first(self) -> list[int]:
+        """The editions of the pages that fit, as far as it can be told without reading them."""
         found = []
         async for pages in search.pages_of_sources(self._conn, self._sources, matter=True):
             for page in pages:
@@ -182,90 +193,23 @@ class Search:
                     date = date_of(page.front_matter or {})
                     when = (0, -date.timestamp()) if date is not None else (1, 0.0)
                     found.append((when, page.source_id, page.path, page.edition))
-        wanted = [(number, edition, 0) for number, (*_, edition) in enumerate(sorted(found)[: _MORE * count])]
-        rows = await search.places(self._conn, self._sources, wanted) if wanted else {}
-        shown = [row for _, row in sorted(rows.items()) if not self._says_badly(row)]
-        return [hit_of(row, 0.0, {}) for row in shown[:count]]
+        return [edition for *_, edition in sorted(found)]
 
-    async def _candidates(
-        self, ranking: Ranking, numbers: Iterable[int], near: Mapping[int, float], top: float
-    ) -> list[Candidate]:
-        """Those of the texts that may be shown, each with its score.
+    def _unit(self, ranking: Ranking) -> float:
+        """What the best words score: all, where nothing but words counts; else 1, of which each has a share."""
+        return 1.0 if self._near is not None else ranking.top or 1.0
 
-        Words count as they are where nothing else does, else as a share of the best, as nearness does.
-        """
-        places = [place for place in await self._index.places(list(numbers)) if self._fitting.has(place.edition)]
-        scores = ranking.scores_of([place.number for place in places])
-        floor = min(near.values()) if len(near) >= NEAREST and self._lexemes else 0.0
-        span = max(near.values(), default=1.0) - floor or 1.0
-        weight = (NEARNESS_WEIGHT if self._lexemes else 1.0) if self._meant is not None else 0.0
-        found = [
-            Candidate(
-                place=place,
-                words=self._share(words, top),
-                nearness=weight * max(0.0, near.get(place.number, floor) - floor) / span,
-            )
-            for place, words in zip(places, scores, strict=True)
-        ]
-        return await self._with_phrases(found, top) if self._phrases or self._bad_phrases else found
-
-    async def _with_phrases(self, candidates: Sequence[Candidate], top: float) -> list[Candidate]:
-        """Those that say nothing that is not wanted, with what they get for the phrases that stand in them."""
-        weight = PHRASE_WEIGHT * (1.0 if self._meant is not None else top)
-        rows, found = await self._read(candidates), []
-        for one in candidates:
-            if (row := rows.get(one.place.number)) is not None:
-                texts = said_in(row)
-                number = sum(is_said(phrase, texts) for phrase in self._phrases)
-                is_short = self._is_phrases_alone and number < len(self._phrases)
-                if not is_short and not self._says_badly(row, texts):
-                    found.append(replace(one, phrases=weight * number))
-        return found
-
-    async def _shown(self, candidates: Iterable[Candidate], count: int) -> list[Shown]:
-        """The best text of each page, best first: so many pages if there are, and those as good as the last."""
-        best: dict[int, Candidate] = {}
-        for one in sorted(candidates, key=lambda one: (-one.score, one.place.number)):
-            if one.score > 0:
-                best.setdefault(one.place.edition, one)
-        left, found = list(best.values()), list[Shown]()
-        while left and len(found) < count:
-            last = left[min(len(left), count - len(found)) - 1].score
-            piece = [one for one in left if one.score >= last]
-            rows = await self._read(piece)
-            found += [Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
-            left = left[len(piece) :]
-        return sorted(found, key=lambda one: (-one.score, one.row.source_id, one.row.path, one.row.ordinal))
-
-    async def _read(self, candidates: Iterable[Candidate]) -> Mapping[int, PlaceRow]:
-        """What stands at the candidates' places, as far as they are there still, by number."""
-        new = [one.place for one in candidates if one.place.number not in self._rows]
-        wanted = [(place.number, place.edition, place.ordinal) for place in new]
-        self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
-        return self._rows
-
-    def _share(self, words: float, top: float) -> float:
-        if self._meant is None:
+    def _share(self, words: float, ranking: Ranking) -> float:
+        if self._near is None:
             return words
-        return words / top if top else 0.0
-
-    def _says_badly(self, row: PlaceRow, texts: Sequence[str] | None = None) -> bool:
-        """Whether a phrase that is not wanted stands in a text."""
-        if not self._bad_phrases:
-            return False
-        said_there = texts if texts is not None else said_in(row)
-        return any(is_said(phrase, said_there) for phrase in self._bad_phrases)
+        return words / ranking.top if ranking.top else 0.0
 
     def _hit(self, shown: Shown, ranking: Ranking) -> Hit:
         found = shown.candidate
         of_words = ranking.parts(found.place.number)
         share = found.words / total if (total := sum(of_words.values())) else 0.0
         parts = {word: part * share for word, part in of_words.items() if share}
-        if found.phrases:
-            parts[PHRASES] = found.phrases
-        if self._meant is not None:
-            parts[VECTOR] = found.nearness
-        return hit_of(shown.row, found.score, parts)
+        return hit_of(shown.row, found.score, {**parts, **found.others})
 
 
 def said(query: Query) -> list[str]:

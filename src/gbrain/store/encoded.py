@@ -9,8 +9,9 @@ from typing import NamedTuple
 import orjson
 
 from gbrain.domain.content import Chunk, PageContent
+from gbrain.domain.lexing import name
 from gbrain.domain.passages import head_of, passage_hash, passage_of
-from gbrain.domain.postings import NO_WORDS, Words, words_of
+from gbrain.domain.postings import NO_WORDS, Words, with_name, words_of
 from gbrain.store.binary_copy import bytea, int4, text, text_array
 
 _PLACE = struct.Struct("!hiqiii32siiii")
@@ -66,11 +67,18 @@ def encode_page(page_id: int, content: PageContent) -> EncodedPage:
 
 
 def words_in(title: str, chunks: Sequence[Chunk]) -> list[Words]:
-    """The words of a page's chunks as they are indexed: title and headings count in each. A blank one has none."""
-    return [
+    """The words of a page's chunks as they are indexed: title and headings count in each. A blank one has none.
+
+    The first that has any is what is found where the title is asked for as it is.
+    """
+    found = [
         words_of(passage_of(title, chunk.headings, chunk.text)) if chunk.text and not chunk.text.isspace() else NO_WORDS
         for chunk in chunks
     ]
+    first = next((at for at, words in enumerate(found) if words is not NO_WORDS), None)
+    if first is not None:
+        found[first] = with_name(found[first], name(title))
+    return found
 
 
 def encode_place(

@@ -152,6 +152,18 @@ async def places(
     return {row[0]: PlaceRow(*row) for row in rows}
 
 
+async def said(conn: Connection, editions: Sequence[int]) -> list[tuple[int, list[str]]]:
+    """What pages say, text by text: each one's edition, and its title, its headings and itself."""
+    rows = await (await conn.execute(SQL["said"], {"editions": list(editions)}, binary=True)).fetchall()
+    return [(edition, [title, *headings, text]) for edition, title, headings, text in rows]
+
+
+async def named(conn: Connection, sources: Sequence[str], slug: str, limit: int) -> list[tuple[str, int]]:
+    """The pages of these sources whose slug is this or ends in it behind a folder: each one's source and edition."""
+    values = {"sources": list(sources), "name": slug, "last": slug.rpartition("/")[2], "limit": limit}
+    return await (await conn.execute(SQL["named"], values, binary=True)).fetchall()
+
+
 async def nearest(
     conn: Connection,
     model_id: int,

@@ -36,6 +36,23 @@ JOIN gbrain.chunks AS c ON c.page_id = p.id AND c.ordinal = w.ordinal
 JOIN gbrain.texts AS t ON t.id = c.text_id
 WHERE p.source_id = ANY(%(sources)s)
 
+-- What some pages say now, and where they say it.
+-- name: said
+SELECT p.edition, p.title, c.headings, t.text
+FROM gbrain.pages AS p
+JOIN gbrain.chunks AS c ON c.page_id = p.id
+JOIN gbrain.texts AS t ON t.id = c.text_id
+WHERE p.edition = ANY(%(editions)s) AND p.edition > 0
+
+-- The pages whose slug ends in some name; equal slugs are told apart by what follows a `~`.
+-- name: named
+SELECT source_id, edition FROM gbrain.pages
+WHERE split_part(substring(slug FROM '[^/]*$'), '~', 1) = %(last)s
+  AND ('/' || split_part(slug, '~', 1)) LIKE '%%/' || %(name)s
+  AND source_id = ANY(%(sources)s) AND edition > 0
+ORDER BY source_id, edition
+LIMIT %(limit)s
+
 -- The places nearest to a vector, by the index: it is asked for more until enough are of these sources.
 -- name: nearest
 SELECT -(v.vector <#> %(vector)s::halfvec), p.source_id, p.edition, c.ordinal
