@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from gbrain.app.brain import open_brain
@@ -67,10 +68,11 @@ def _change_and_change_back(brain: BrainCommand, repository: Repository, paths: 
         brain.run("sync", "--source", "ties")
 
 
-async def ask(brain: BrainCommand, source: str, query: str, mode: Mode = Mode.KEYWORD, **more: Any) -> Found:
+async def ask(brain: BrainCommand, source: str | None, query: str, mode: Mode = Mode.KEYWORD, **more: Any) -> Found:
     settings = read_settings(brain.env())
     async with open_brain(settings, brain.url or "", connections=2) as opened, searching(opened) as searcher:
-        return await searcher.search(Asked(query=query, mode=mode, sources=(source,), **more))
+        sources = None if source is None else (source,)
+        return await searcher.search(Asked(query=query, mode=mode, sources=sources, **more))
 
 
 async def slugs(brain: BrainCommand, source: str, query: str, mode: Mode = Mode.KEYWORD, **more: Any) -> list[str]:
@@ -162,3 +164,43 @@ async def test_what_must_not_be_there_hides_no_page_that_fits_and_changes_no_sco
         whole = {hit.slug: hit.score for hit in (await ask(brain, "cats", words, mode, limit=100)).hits}
         less = {hit.slug: hit.score for hit in (await ask(brain, "cats", f"{words} -number7", mode, limit=100)).hits}
         assert less == {slug: pytest.approx(score) for slug, score in whole.items() if slug != "d007"}
+
+
+async def test_what_lacks_vectors_is_told_of_the_sources_that_are_looked_at(
+    server: Server, new_database: Any, tmp_path: Path
+) -> None:
+    brain = BrainCommand(home=tmp_path / "home", url=server.url(new_database()), environ={"GBRAIN_EMBEDDER": "local"})
+    for name, flags in (("full", ()), ("bare", ("--no-embed",))):
+        repository = Repository.create(tmp_path / name, {"a.md": "# One\n\npelican\n"})
+        repository.commit({"b.md": f"# Two {name}\n\npelican {name}\n"})
+        brain.run("sources", "add", name, "--path", str(repository.folder))
+        brain.run("sync", "--source", name, *flags)
+    everything = await ask(brain, None, "pelican", Mode.HYBRID)
+    assert [(note.code, note.message.partition(" of ")[0]) for note in everything.notes] == [
+        ("vectors_incomplete", "only 75.0 %")
+    ]
+    assert (await ask(brain, "full", "pelican", Mode.HYBRID)).notes == ()
+    bound = await ask(brain, None, "pelican", Mode.HYBRID, visible=frozenset({"full"}))
+    assert bound.notes == ()
+    assert {hit.source_id for hit in bound.hits} == {"full"}
+
+
+async def test_another_model_that_serves_meanwhile_is_asked_for(
+    server: Server, new_database: Any, tmp_path: Path
+) -> None:
+    brain = BrainCommand(home=tmp_path / "home", url=server.url(new_database()), environ={"GBRAIN_EMBEDDER": "local"})
+    repository = Repository.create(tmp_path / "r", {"a.md": "# One\n\npelican\n"})
+    brain.run("sources", "add", "r", "--path", str(repository.folder))
+    brain.run("sync", "--all")
+    settings = read_settings(brain.env())
+    async with open_brain(settings, brain.url or "", connections=2) as opened, searching(opened) as searcher:
+        asked = Asked(query="a large bird", mode=Mode.VECTOR)
+        before = await searcher.search(asked)
+        with psycopg.connect(brain.url or "", autocommit=True) as other:
+            [(old,)] = other.execute("SELECT id FROM gbrain.models").fetchall()
+            [(new,)] = other.execute("UPDATE gbrain.models SET id = DEFAULT RETURNING id").fetchall()
+            other.execute(f"ALTER TABLE gbrain.embedding_{old} RENAME TO embedding_{new}")
+            other.execute("UPDATE gbrain.coverage SET model_id = %s", [new])
+        assert await searcher.search(asked) == before
+    assert before.mode is Mode.VECTOR
+    assert [hit.slug for hit in before.hits] == ["a"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gbrain.app.asking import Asker
 from gbrain.app.brain import Brain
-from gbrain.domain.models import NONE
+from gbrain.domain.models import NONE, Model
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
@@ -22,10 +22,14 @@ from gbrain.store import search as store
 from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
-if TYPE_CHECKING:
-    from gbrain.services.models import Covered
-
 _TRIES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    hits: tuple[Hit, ...]
+    notes: tuple[Note, ...]
+    by_vector: bool
 
 
 class Searcher:
@@ -34,69 +38,61 @@ class Searcher:
     def __init__(self, brain: Brain) -> None:
         self.brain = brain
         self._asker = Asker(brain)
+        self._model: Model | None = None
         self._kept = Kept()
 
     async def search(self, asked: Asked) -> Found:
         """The pages that answer best; raises NotFound for a source there is not, or that the caller may not see."""
         query = parse(asked.query)
-        text, notes = said(query), list[Note]()
-        hits, meant, is_outdated = await self._tried(asked, query, text, notes)
-        if meant is None and text and not lexemes_of(text) and not any(hit.score for hit in hits):
+        text = said(query)
+        answer = await self._tried(asked, query, " ".join(text))
+        notes = list(answer.notes)
+        if not answer.by_vector and text and not lexemes_of(text) and not any(hit.score for hit in answer.hits):
             notes.append(_NO_WORDS)
-        if is_outdated:
-            notes.append(_OUTDATED)
         end = asked.offset + asked.limit
         return Found(
-            mode=Mode.KEYWORD if meant is None else asked.mode,
-            hits=tuple(hits[asked.offset : end]),
+            mode=asked.mode if answer.by_vector else Mode.KEYWORD,
+            hits=answer.hits[asked.offset : end],
             notes=tuple(notes),
-            is_more=len(hits) > end,
+            is_more=len(answer.hits) > end,
         )
-
-    async def _tried(
-        self, asked: Asked, query: Query, text: list[str], notes: list[Note]
-    ) -> tuple[list[Hit], Meant | None, bool]:
-        """What is found. A model that was dropped is asked for once more; what takes too long is gone without."""
-        why = ""
-        for _ in range(_TRIES):
-            meant, found_notes = None, list[Note]()
-            if asked.mode is not Mode.KEYWORD:
-                meant = await self._meant(" ".join(text), found_notes, may_count=asked.visible is None)
-            by_words = asked.mode is not Mode.VECTOR or meant is None
-            try:
-                hits, is_outdated = await self.brain.ask(
-                    partial(self._pages, asked=asked, query=query, by_words=by_words, meant=meant)
-                )
-            except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
-                if meant is None:
-                    raise
-                why = faults.message(error)
-                continue
-            notes += found_notes
-            return hits, meant, is_outdated
-        notes.append(_unreachable(why))
-        hits, is_outdated = await self.brain.ask(
-            partial(self._pages, asked=asked, query=query, by_words=True, meant=None)
-        )
-        return hits, None, is_outdated
 
     async def close(self) -> None:
         """Let go of what embeds."""
         await self._asker.close()
 
-    async def _meant(self, text: str, notes: list[Note], *, may_count: bool) -> Meant | None:
-        """What was asked as a vector; None, with a note, where there is none to be had."""
-        if not text.strip():
-            return None
-        from gbrain.services import models
+    async def _tried(self, asked: Asked, query: Query, text: str) -> _Answer:
+        """What is found. A model that no longer serves is asked for once more; what takes too long is gone without."""
+        why = "the model that serves changed meanwhile, and again"
+        for _ in range(_TRIES):
+            meant, notes = None, list[Note]()
+            if asked.mode is not Mode.KEYWORD and text.strip():
+                meant = await self._meant(text, notes)
+            try:
+                found = await self.brain.ask(partial(self._pages, asked=asked, query=query, meant=meant, notes=notes))
+            except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
+                if meant is None:
+                    raise
+                self._model, why = None, faults.message(error)
+                continue
+            if found is not None:
+                return found
+            self._model = None
+        return await self._by_words(asked, query, _unreachable(why))
 
-        model = None if self.brain.settings.embedder == NONE else (await self.brain.ask(models.in_use)).active
+    async def _by_words(self, asked: Asked, query: Query, note: Note) -> _Answer:
+        plainly = replace(asked, mode=Mode.KEYWORD)
+        found = await self.brain.ask(partial(self._pages, asked=plainly, query=query, meant=None, notes=[note]))
+        if found is None:
+            raise RuntimeError("words are looked up by no model")
+        return found
+
+    async def _meant(self, text: str, notes: list[Note]) -> Meant | None:
+        """What was asked as a vector; None, with a note, where there is none to be had."""
+        model = self._model = self._model or await self._active()
         if model is None:
             notes.append(_NO_MODEL)
             return None
-        covered = await self.brain.ask(lambda conn: models.covered(conn, model))
-        if covered.pending:
-            notes.append(_incomplete(covered if may_count else None))
         try:
             vector = await self._asker.vector_of(text, model)
         except CouldNotRun as error:
@@ -104,17 +100,26 @@ class Searcher:
             return None
         return Meant(model_id=model.id, vector=vector) if any(vector) else None
 
+    async def _active(self) -> Model | None:
+        if self.brain.settings.embedder == NONE:
+            return None
+        from gbrain.services import models
+
+        return (await self.brain.ask(models.in_use)).active
+
     async def _pages(
-        self, conn: Connection, *, asked: Asked, query: Query, by_words: bool, meant: Meant | None
-    ) -> tuple[list[Hit], bool]:
-        """The best pages, one more than are asked for, and whether any of the sources is indexed by another rule."""
+        self, conn: Connection, *, asked: Asked, query: Query, meant: Meant | None, notes: list[Note]
+    ) -> _Answer | None:
+        """The best pages, one more than are asked for; None where another model serves than that of what was meant."""
         async with store.moment(conn):
             scope = _scope(await store.scope(conn), asked, query)
-            if not scope:
-                return [], False
+            if meant is not None and any(one.model_id != meant.model_id for one in scope.values()):
+                return None
+            by_words = asked.mode is not Mode.VECTOR or meant is None
             search = Search(conn, query, scope, self._kept, by_words=by_words, meant=meant)
-            hits = await search.pages(asked.offset + asked.limit + 1)
-        return hits, any(one.is_outdated for one in scope.values())
+            hits = await search.pages(asked.offset + asked.limit + 1) if scope else []
+        found = [*notes, *_notes_of(scope.values(), by_vector=meant is not None)]
+        return _Answer(hits=tuple(hits), notes=tuple(found), by_vector=meant is not None)
 
 
 @asynccontextmanager
@@ -141,15 +146,18 @@ def _scope(all_sources: Mapping[str, Scope], asked: Asked, query: Query) -> dict
     return {one: scope for one, scope in known.items() if one in chosen and one not in unwanted}
 
 
-def _incomplete(covered: Covered | None) -> Note:
-    """How many of all sources' texts have a vector is told only to whoever may see all of them."""
-    places = covered.places if covered is not None else 0
-    share = f"only {100 * (places - covered.pending) / places:.1f} %" if covered is not None and places else "not all"
-    return Note(
-        code="vectors_incomplete",
-        message=f"{share} of the texts have a vector: the others are found by their words alone",
-        hint="gbrain embed fills in the rest",
-    )
+def _notes_of(scope: Collection[Scope], *, by_vector: bool) -> Iterator[Note]:
+    """What the sources that are looked at lack."""
+    places, pending = sum(one.places for one in scope), sum(one.pending for one in scope)
+    if by_vector and pending:
+        share = max(0.0, 100 * (places - pending) / places) if places else 0.0
+        yield Note(
+            code="vectors_incomplete",
+            message=f"only {share:.1f} % of the texts have a vector: the others are found by their words alone",
+            hint="gbrain embed fills in the rest",
+        )
+    if any(one.is_outdated for one in scope):
+        yield _OUTDATED
 
 
 def _unreachable(why: str) -> Note:

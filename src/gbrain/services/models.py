@@ -93,11 +93,6 @@ async def shown(conn: Connection, *, most_refusals: int | None = None) -> list[S
     return found
 
 
-async def covered(conn: Connection, model: Model) -> Covered:
-    """How far a model is."""
-    return await models.covered(conn, model.id)
-
-
 async def drop(conn: Connection, name: str) -> list[Shown]:
     """Delete the models of this name that are not active, vectors and all; what they were. Raises what `idle` does."""
     found = await idle(conn, name)

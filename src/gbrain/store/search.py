@@ -74,12 +74,16 @@ class Near(NamedTuple):
 class Scope(NamedTuple):
     """A source that is not archived: whether it is federated, and its segments by today's rule, oldest first.
 
-    `is_outdated`: it has segments by another rule.
+    `model_id` is the brain's active model, None where it has none; `places` counts the source's texts, `pending` those
+    that lack its vector. `is_outdated`: it has segments by another rule.
     """
 
     federated: bool
+    model_id: int | None
+    places: int
+    pending: int
     segments: list[SegmentHead]
-    is_outdated: bool
+    is_outdated: bool = False
 
 
 @asynccontextmanager
@@ -99,8 +103,8 @@ async def scope(conn: Connection) -> dict[str, Scope]:
     """The sources that may be searched, by id."""
     found: dict[str, Scope] = {}
     rows = await (await conn.execute(SQL["scope"], binary=True)).fetchall()
-    for source, federated, segment, texts, lexemes, checksum, rule in rows:
-        one = found.setdefault(source, Scope(federated, [], False))
+    for source, federated, model, places, pending, segment, texts, lexemes, checksum, rule in rows:
+        one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, []))
         if segment is not None and rule == LEXEME_RULE:
             one.segments.append(SegmentHead(segment, texts, lexemes, checksum))
         elif segment is not None:

@@ -2,11 +2,15 @@
 -- name: begin
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
--- The sources that a search may look at: whether each is among those it looks at where none is named, and its segments,
--- oldest first, with the rule that each was made by.
+-- The sources that a search may look at: whether each is among those it looks at where none is named, the model that serves
+-- and how many of the source's texts lack its vector, and its segments, oldest first, with the rule that each was made by.
 -- name: scope
-SELECT s.id, s.federated, g.id, g.texts, g.lexemes, g.checksum, g.rule
-FROM gbrain.sources AS s LEFT JOIN gbrain.segments AS g ON g.source_id = s.id
+SELECT s.id, s.federated, m.id, st.chunks, coalesce(v.pending, 0), g.id, g.texts, g.lexemes, g.checksum, g.rule
+FROM gbrain.sources AS s
+JOIN gbrain.states AS st ON st.source_id = s.id
+LEFT JOIN gbrain.models AS m ON m.state = 'active'
+LEFT JOIN gbrain.coverage AS v ON v.model_id = m.id AND v.source_id = s.id
+LEFT JOIN gbrain.segments AS g ON g.source_id = s.id
 WHERE s.archived_at IS NULL
 ORDER BY s.id, g.id
 
