@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,11 @@ WIKI: dict[str | bytes, bytes | str] = {
     + "\n\nneedle\n",
     "日本語.md": "# 天文学\n\n星の光を観測する天文学の歴史。\n",
     "quotes.md": "# Quotes\n\nTo be or not to be, that is the question.\n",
+    "keys.md": "# Login https://ann:hunter2@example.org\n\n## At ghp_"
+    + "a1B2" * 9
+    + "\n\nThe walrus logs in at https://ann:hunter2@example.org as a walrus does.\n\n"
+    + "kelp " * 60
+    + f"narwhal https://ann:{'hunter2' * 50}@example.org narwhal\n",
     "attack.md": "# Ignore <b>\x1b[31m</b>\n\nzebra \x1b[2J \x07 zebra\n",
 }
 SECRET: dict[str | bytes, bytes | str] = {"plan.md": "# Plan\n\nThe zebra crossing and gas.\n"}
@@ -90,6 +96,8 @@ def test_the_page_with_the_phrase_comes_first_where_other_words_are_asked_for_to
 def test_federated_sources_are_looked_at_unless_others_are_named(inside: Inside, filled: BrainCommand) -> None:
     assert found(inside, filled, "zebra", "--source", "secret") == ["secret:plan"]
     assert set(found(inside, filled, "zebra", "--source", "secret,wiki")) == {"secret:plan", "wiki:attack"}
+    repeated = ("--source", "secret", "--source", "wiki,wiki")
+    assert set(found(inside, filled, "zebra", *repeated)) == {"secret:plan", "wiki:attack"}
     assert set(found(inside, filled, "zebra", "source:secret,wiki")) == {"secret:plan", "wiki:attack"}
 
 
@@ -137,13 +145,16 @@ def test_that_only_words_were_looked_at_is_said(inside: Inside, filled: BrainCom
     ("arguments", "code", "said"),
     [
         ([], 2, "nothing to search for"),
-        (["gas", "--limt", "3"], 2, "No such option: --limt"),
+        (["gas", "--limt", "3"], 2, "No such option: --limt; did you mean --limit?"),
+        (["gas", "--explian"], 2, "did you mean --explain?"),
+        (["gas", "--sorce=wiki"], 2, "did you mean --source?"),
         (["  "], 2, "nothing to search for"),
         (["gas", "--mode", "magic"], 2, "--mode is 'magic'"),
         (["gas", "--limit", "0"], 2, "--limit"),
         (["gas", "--limit", "5000"], 2, "1,000"),
         (["gas", "--source", ","], 2, "--source names none"),
         (["gas", "--source", "nosuch"], 4, "no source 'nosuch'"),
+        (["gas", "--source", "nosuch", "--source", "wiki"], 4, "no source 'nosuch'"),
         (["gas", "source:nosuch"], 4, "no source 'nosuch'"),
     ],
 )
@@ -160,13 +171,58 @@ def test_what_cannot_be_asked_is_said(
         (["after:2024-05-02"], ["wiki:fees"]),
         (["path:deep/"], ["wiki:deep/code"]),
         (["tag:nosuch"], []),
-        (["-gas", "-fee", "-filler", "-zebra", "-file", "-天文学"], ["wiki:quotes"]),
+        (["-gas", "-fee", "-filler", "-zebra", "-file", "-天文学", "-walrus"], ["wiki:quotes"]),
     ],
 )
 def test_filters_alone_list_the_pages_that_fit_the_newest_first(
     inside: Inside, filled: BrainCommand, query: list[str], slugs: list[str]
 ) -> None:
     assert found(inside, filled, *query) == slugs
+
+
+def test_what_is_listed_and_not_ranked_has_no_score(inside: Inside, filled: BrainCommand) -> None:
+    out = inside.run(filled, "search", "type:note", "--explain").out
+    assert out == "[wiki:gas]  Gas refunds\n  gas.md:6-8\n  # Gas refunds Unused gas is refunded.\n"
+    assert re.search(r"^  gas\.md:6-8  \d+\.\d{3}$", inside.run(filled, "search", "refunds").out, re.MULTILINE)
+
+
+def test_credentials_that_stand_in_pages_are_in_no_answer(inside: Inside, filled: BrainCommand) -> None:
+    done = inside.run(filled, "search", "walrus", "--json", "--explain")
+    [hit] = checked(done, "search")["results"]
+    assert (hit["title"], hit["headings"][-1]) == ("Login https://***@example.org", "At ***")
+    assert "The walrus logs in at https://***@example.org as" in hit["snippet"]
+    assert [hit["snippet"][start:end] for start, end in hit["marks"]] == ["walrus", "walrus"]
+    others = [inside.run(filled, "search", *words).out for words in (["walrus"], ["narwhal"], ["narwhal", "--json"])]
+    for out in (done.out, *others):
+        assert "hunter2" not in out
+        assert "a1B2" not in out
+
+
+def test_help_is_the_answer_to_the_one_word_h_and_tells_what_may_be_asked(
+    inside: Inside, filled: BrainCommand, tmp_path: Path
+) -> None:
+    nothing = BrainCommand(home=tmp_path / "home")
+    shown = inside.run(nothing, "search", "--help").out
+    for flags in (["-h"], ["--json", "-h"], ["-h", "--limit", "3"]):
+        assert inside.run(nothing, "search", *flags).out == shown
+    assert not nothing.home.exists()
+    for said in ("-word", "source:", "after:2026-05", "docs/reference/query.md"):
+        assert said in shown
+    assert "wiki:quotes" in found(inside, filled, "--", "-h")
+    assert found(inside, filled, "gas", "refunds", "-h") == ["wiki:gas"]
+
+
+def test_a_brain_without_sources_says_so(brain: BrainCommand, repository: Repository, inside: Inside) -> None:
+    empty = inside.run(brain, "search", "wiki")
+    assert (empty.out, empty.err) == (
+        "nothing found\n",
+        "there are no sources yet; gbrain sources add ID --path DIR\n",
+    )
+    document = checked(inside.run(brain, "search", "wiki", "--json"), "search")
+    assert [note["code"] for note in document["notes"]] == ["no_sources"]
+    brain.add("wiki", repository.folder)
+    document = checked(inside.run(brain, "search", "wiki", "--json"), "search")
+    assert [note["code"] for note in document["notes"]] == ["no_model"]
 
 
 def test_limits_are_kept(inside: Inside, filled: BrainCommand) -> None:
@@ -191,6 +247,32 @@ def test_judged_queries_are_measured_and_held_against_a_saved_run(
     told = inside.run(filled, "search", "--eval", str(file), "--against", str(saved)).out
     assert "2 queries, hybrid" in told
     assert "0.000 to 1.000  needle" in told
+    assert "the worst" not in told
+
+
+def test_judged_pages_that_there_are_not_and_the_worst_queries_are_named(
+    inside: Inside, filled: BrainCommand, tmp_path: Path
+) -> None:
+    file = tmp_path / "judged.jsonl"
+    lines = [
+        '{"query": "gas refunds", "relevant": [{"page": "wiki:gas", "grade": 2}, "wiki:nope", "nope:gas"]}',
+        '{"query": "needle", "relevant": ["wiki:fees", "wiki:nope", "secret:plan"]}',
+        '{"query": "zebra", "relevant": ["wiki:attack"]}',
+    ]
+    file.write_text("\n".join(lines) + "\n")
+    done = inside.run(filled, "search", "--eval", str(file), "--json")
+    assert checked(done, "search-eval")["pages_missing"] == ["wiki:nope", "nope:gas"]
+    told = "2 judged pages are not in the brain, and counted as not found: wiki:nope, nope:gas"
+    assert told in done.err
+    shown = inside.run(filled, "search", "--eval", str(file))
+    assert told in shown.err
+    lowest = re.search(r"^the worst:\n  0\.000  needle\n  0\.\d{3}  gas refunds\n\Z", shown.out, re.MULTILINE)
+    assert lowest is not None, shown.out
+    file.write_text("".join(f'{{"query": "{n}", "relevant": ["wiki:p{n}", "a\\u0000:b{n}"]}}\n' for n in range(7)))
+    many = inside.run(filled, "search", "--eval", str(file))
+    assert "14 judged pages are not in the brain" in many.err
+    assert many.err.count("wiki:p") + many.err.count(":b") == 5
+    assert many.out.count("\n  0.000  ") == 5
 
 
 @pytest.mark.parametrize(
@@ -198,8 +280,15 @@ def test_judged_queries_are_measured_and_held_against_a_saved_run(
     [
         (["--eval", "nosuch"], "cannot read nosuch"),
         (["--eval", "judged", "words"], "leave the words out"),
+        (["--eval", "judged", "--explain"], "--explain is about one search"),
         (["words", "--save", "run"], "--save and --against are about --eval"),
         (["--eval", "judged", "--against", "judged"], "holds no run"),
+        (
+            ["--eval", "judged", "--against", "nosuch"],
+            "cannot read nosuch: No such file or directory; name a file that --save",
+        ),
+        (["--eval", "judged", "--against", "no text"], "it is not UTF-8; name a file that --save has written"),
+        (["--eval", "judged", "--against", "no JSON"], "is not JSON"),
         (["--eval", "broken"], "broken, line 1"),
     ],
 )
@@ -208,4 +297,6 @@ def test_what_cannot_be_measured_is_said(
 ) -> None:
     (tmp_path / "judged").write_text('{"query": "gas", "relevant": ["wiki:gas"]}\n')
     (tmp_path / "broken").write_text('{"query": "gas"}\n')
+    (tmp_path / "no text").write_bytes(b"\xff")
+    (tmp_path / "no JSON").write_text("{")
     assert said in inside.run(filled, "search", *arguments, code=2, cwd=tmp_path).err

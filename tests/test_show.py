@@ -27,7 +27,10 @@ def two(brain: BrainCommand, inside: Inside, tmp_path: Path) -> BrainCommand:
     return brain
 
 
-@pytest.mark.parametrize("name", ["notes/plan", "notes/Plan.md", "wiki:notes/plan", "wiki:notes/Plan.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["notes/plan", "notes/Plan.md", "wiki:notes/plan", "wiki:notes/Plan.md", "[wiki:notes/plan]", "[notes/plan]"],
+)
 def test_a_page_is_found_by_slug_and_by_path_with_or_without_its_source(
     two: BrainCommand, inside: Inside, name: str
 ) -> None:
@@ -94,6 +97,53 @@ def test_a_path_without_a_page_is_shown_with_the_reason(
     inside.run(brain, "sources", "archive", "wiki")
     error = checked_error(inside.run(brain, "show", "wiki:README.md", "--json", code=4), "not_found")
     assert error["message"] == "wiki is archived"
+
+
+def test_a_page_is_shown_by_the_citation_that_search_prints_and_a_name_in_brackets_stays_one(
+    two: BrainCommand, inside: Inside, tmp_path: Path
+) -> None:
+    cited = inside.run(two, "search", "paragraph").out.partition("  ")[0]
+    assert inside.run(two, "show", cited).out.startswith("wiki:notes/plan  The Plan\n")
+    Repository(tmp_path / "wiki").commit({"[id].md": "# Of one\n"})
+    inside.run(two, "sync", "--source", "wiki")
+    assert _page(two, inside, "[id].md")["title"] == "Of one"
+    assert _page(two, inside, "[wiki:[id].md]")["title"] == "Of one"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("wiki:notes/plam", "perhaps wiki:notes/plan is meant"),
+        ("[wiki:notes/plam]", "perhaps wiki:notes/plan is meant"),
+        ("wiki:plan", "perhaps wiki:notes/plan is meant"),
+        ("Notes/Plam.md", "perhaps wiki:notes/plan is meant"),
+        ("elsewhere/both", "perhaps book:both or wiki:both is meant"),
+        ("wiki:zzz", "a page is named by slug or path, as SOURCE:SLUG"),
+    ],
+)
+def test_where_there_is_no_page_those_that_are_named_nearly_so_are(
+    two: BrainCommand, inside: Inside, name: str, meant: str
+) -> None:
+    error = checked_error(inside.run(two, "show", name, "--json", code=4), "not_found")
+    assert error["message"] == f"there is no page {name.strip('[]')!r}"
+    assert error["hint"].startswith(meant)
+    assert error["hint"].endswith(": gbrain search WORDS… finds pages")
+
+
+def test_the_type_the_tags_and_the_date_of_a_page_are_told(two: BrainCommand, inside: Inside, tmp_path: Path) -> None:
+    matter = 'type: note\ntags: [a, "b\\x1b[2J"]\ndate: 2024-05-01\nmore: {deep: 1}\n'
+    long = f"tags: [{', '.join(f'tag{n}' for n in range(100))}]\ncreated: {{a: 1}}\n"
+    Repository(tmp_path / "wiki").commit(
+        {"told.md": f"---\n{matter}---\n# Told\n", "long.md": f"---\n{long}---\n# Long\n"}
+    )
+    inside.run(two, "sync", "--all")
+    lines = inside.run(two, "show", "told").out.splitlines()
+    assert lines[2] == "type: note  tags: a, b\\x1b[2J  date: 2024-05-01"
+    line = inside.run(two, "show", "long").out.splitlines()[2]
+    assert line.startswith("tags: tag0, tag1, ")
+    assert line.endswith("…")
+    assert len(line) < 120
+    assert inside.run(two, "show", "wiki:both").out.splitlines()[2] == ""
 
 
 def test_what_was_skipped_is_listed_where_that_is_asked_for(

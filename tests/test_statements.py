@@ -114,6 +114,7 @@ _OF_FILE: dict[str, dict[str, Any]] = {
         "expires_at": None,
         "lasts": timedelta(days=90),
     },
+    "pages": {"sources": ["one"], "slugs": ["a"], "limit": 10},
     "reading": {
         "after": b"a",
         "after_hash": b"hash",
@@ -336,6 +337,7 @@ _SCANNED = r"Seq Scan on (pages|ledger|texts|chunks|links|backlog|coverage|loose
         ("mending", "drop_places", ["chunks_pkey"]),
         ("mending", "doubt_pages", ["chunks_by_text"]),
         ("pages", "find", ["pages_source_id_slug_key", "pages_by_path"]),
+        ("pages", "there", ["pages_source_id_slug_key"]),
         ("pages", "chunks", ["chunks_pkey"]),
         ("reading", "pages_after", ["pages_by_path"]),
         ("reading", "pages_at", ["pages_by_path"]),

@@ -107,7 +107,9 @@ def test_the_version_is_one_line(brain: BrainCommand, inside: Inside) -> None:
     assert inside.run(brain, "--version", "--no-color").out == f"gbrain {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [(), ("sync",), ("sources",), ("sources", "add"), ("show",), ("init",)])
+@pytest.mark.parametrize(
+    "arguments", [(), ("sync",), ("sources",), ("sources", "add"), ("show",), ("search",), ("init",)]
+)
 def test_help_is_there_for_every_command_and_touches_nothing(
     inside: Inside, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -79,6 +79,34 @@ def test_the_documents_say_what_each_token_is_good_for(two: BrainCommand, inside
     assert len(checked(inside.run(two, "tokens", "list", "--json"), "tokens-list")["tokens"]) == 1
 
 
+def test_sources_may_be_named_with_commas_and_one_after_another(two: BrainCommand, inside: Inside) -> None:
+    for name, words in (("a", ["wiki,notes"]), ("b", ["wiki", "notes"]), ("c", ["wiki, notes,wiki"])):
+        named = [word for source in words for word in ("--source", source)]
+        done = inside.run(two, "tokens", "add", name, "--scope", "read", *named, "--json")
+        assert checked(done, "tokens-add")["tokens"][0]["sources"] == ["notes", "wiki"]
+
+
+def test_a_bare_number_means_seconds_and_that_is_said(two: BrainCommand, inside: Inside) -> None:
+    made = inside.run(two, "tokens", "add", "a", "--scope", "read", "--expires", "90")
+    first, second = made.err.splitlines()
+    assert first == "--expires 90 means seconds: 90d would be days"
+    assert second.startswith("token a (read, all sources, until ")
+    assert [row[0].seconds for row in ask(two.url or "", "SELECT expires_at - created_at FROM gbrain.tokens")] == [90]
+    made = inside.run(two, "tokens", "add", "b", "--scope", "read", "--expires", "90s")
+    assert "means seconds" not in made.err
+
+
+@pytest.mark.parametrize("given", ["1y", "2w", "3mo", "1.5d"])
+def test_an_end_in_units_that_there_are_not_is_refused_with_those_that_there_are(
+    two: BrainCommand, inside: Inside, given: str
+) -> None:
+    error = checked_error(
+        inside.run(two, "tokens", "add", "a", "--scope", "read", "--expires", given, "--json", code=2), "usage"
+    )
+    assert "s, m, h or d" in error["hint"]
+    assert "365d" in error["hint"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [
@@ -95,6 +123,10 @@ def test_the_documents_say_what_each_token_is_good_for(two: BrainCommand, inside
         (["add", "x", "--scope", "read", "--expires", "0"], 2, "usage"),
         (["add", "x", "--scope", "read", "--expires", ""], 2, "usage"),
         (["add", "x", "--scope", "read", "--source", "nosuch"], 4, "not_found"),
+        (["add", "x", "--scope", "read", "--source", "wiki,nosuch"], 4, "not_found"),
+        (["add", "x", "--scope", "read", "--source", "wiki,"], 4, "not_found"),
+        (["add", "x", "--scope", "read", "--source", ","], 4, "not_found"),
+        (["add", "x", "--scope", "read", "--source", ""], 4, "not_found"),
         (["add", "x", "--scope", "read", "--source", "wiki", "--source", ""], 4, "not_found"),
         (["add", "x", "--scope", "read", "--source", "\udcff"], 4, "not_found"),
         (["revoke", "nosuch"], 4, "not_found"),

@@ -105,6 +105,7 @@ FINDINGS = {
 }
 
 NOTES = {
+    "no_sources": "There are no sources yet: nothing can be found.",
     "no_model": "There is no embedding model: pages are found by their words alone.",
     "vectors_incomplete": "Some texts have no vector yet: they are found by their words alone.",
     "no_vector": "What was asked could not be embedded: pages are found by their words alone.",

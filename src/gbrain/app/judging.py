@@ -11,6 +11,7 @@ from gbrain.app.searching import searching
 from gbrain.domain.judged import JudgedQuery
 from gbrain.domain.judged_runs import Answered, Run, answered
 from gbrain.domain.search import Asked, Note
+from gbrain.store import pages
 
 DEPTH = 100
 """So many pages are asked for: what stands deeper counts as not found."""
@@ -26,3 +27,10 @@ async def judge(brain: Brain, queries: Sequence[JudgedQuery], asked: Asked) -> t
             answers.append(answered(judged, [f"{hit.source_id}:{hit.slug}" for hit in found.hits]))
             notes |= {note.code: note for note in found.notes}
     return Run(generated_at=datetime.now(UTC), mode=asked.mode, answers=tuple(answers)), tuple(notes.values())
+
+
+async def judged_but_missing(brain: Brain, queries: Sequence[JudgedQuery]) -> list[str]:
+    """The judged pages that the brain does not have, by `source:slug`, each once: they can never be found."""
+    judged = dict.fromkeys(page for one in queries for page in one.grades)
+    there = await brain.ask(lambda conn: pages.there(conn, [page for page in judged if "\0" not in page]))
+    return [page for page in judged if page not in there]

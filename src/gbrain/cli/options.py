@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -26,6 +27,11 @@ def positive(text: str | None, flag: str) -> int | None:
         raise UsageError(f"{flag} is {text!r}, not {error}", hint=f"give one such as {flag} 4") from error
 
 
+def parted(texts: Sequence[str]) -> tuple[str, ...]:
+    """What a flag names that may be repeated and takes several with commas between them: each once, empty ones too."""
+    return tuple(dict.fromkeys(one.strip() for text in texts for one in text.split(",")))
+
+
 def duration(text: str | None, flag: str) -> timedelta | None:
     """The duration that a flag was given, zero for an empty text; None where it was not; else a usage error."""
     if text is None:
@@ -34,5 +40,6 @@ def duration(text: str | None, flag: str) -> timedelta | None:
         return timedelta(0)
     found = parse_duration(text)
     if found is None:
-        raise UsageError(f"{flag} is {text!r}, not a duration", hint="give one such as 90, 30s, 15m, 24h or 3d")
+        hint = "give a number of seconds, or one with s, m, h or d, such as 90, 30s, 15m, 24h, 3d or 365d"
+        raise UsageError(f"{flag} is {text!r}, not a duration", hint=hint)
     return found

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
+from typer.core import TyperCommand
 
-from gbrain.cli.answer import is_drawable, presentable, put, put_document, tell
-from gbrain.cli.options import Json, positive
+from gbrain.cli.answer import is_drawable, put_document, tell
+from gbrain.cli.options import Json, parted, positive
+from gbrain.cli.search_hits import put_hits
 from gbrain.cli.state import globals_of, with_brain
-from gbrain.documents.search import document, parts_of, snippet_of
-from gbrain.domain.paths import display
-from gbrain.domain.search import Asked, Found, Hit, Mode
+from gbrain.documents.search import document
+from gbrain.domain.search import Asked, Found, Mode, Note
 from gbrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 _FLAGS = ("--source", "--mode", "--limit", "--explain", "--eval", "--save", "--against", "--json", "--help")
 
-_BOLD, _NOT_BOLD = "\x1b[1m", "\x1b[22m"
+_NO_SOURCES = Note(code="no_sources", message="there are no sources yet", hint="gbrain sources add ID --path DIR")
 
 MOST = 1000
 """More pages than anybody asks for at once."""
@@ -30,14 +33,27 @@ MOST = 1000
 def register(app: typer.Typer) -> None:
     """Add the command."""
     settings = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-    app.command(context_settings=settings)(search)
+    app.command(cls=_Search, context_settings=settings)(search)
+
+
+class _Search(TyperCommand):
+    """Takes `-h` for help where it is the only word: beside others it is one that is not wanted."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words and flags."""
+        rest = super().parse_args(ctx, [*args])
+        is_help = list(ctx.params.get("query") or ()) == ["-h"] and "--" not in args
+        return super().parse_args(ctx, ["--help"]) if is_help else rest
 
 
 def search(
     context: typer.Context,
     query: Annotated[list[str] | None, typer.Argument(metavar="QUERY…", show_default=False)] = None,
     source: Annotated[
-        str | None, typer.Option(help="Look in these sources only; else in the federated ones.", metavar="ID[,ID…]")
+        list[str] | None,
+        typer.Option(
+            help="Look in these sources only; else in the federated ones. May be repeated.", metavar="ID[,ID…]"
+        ),
     ] = None,
     mode: Annotated[str, typer.Option(help="hybrid, keyword or vector.", metavar="MODE")] = "hybrid",
     limit: Annotated[str, typer.Option(help="How many pages at most.", metavar="N")] = "10",
@@ -49,7 +65,13 @@ def search(
     against: Annotated[Path | None, typer.Option(help="With --eval: compare with what --save has kept.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Find pages by words and by what they mean."""
+    """Find pages by words and by what they mean.
+
+    Words in "quotes" are a phrase, -word leaves out pages that have it, and source: type: tag: path: after: before:
+    narrow, as in: gbrain search pager '"on call"' -draft tag:operations after:2026-05
+
+    docs/reference/query.md has all of it.
+    """
     asked = Asked(
         query=" ".join(query or []),
         mode=_mode(mode),
@@ -61,6 +83,8 @@ def search(
     if eval_ is not None:
         if query:
             raise UsageError("--eval asks what is in its file", hint="leave the words out")
+        if explain:
+            raise UsageError("--explain is about one search, not --eval", hint="gbrain search WORDS… --explain")
         from gbrain.cli.search_eval import evaluate
 
         evaluate(context, asked, eval_, save=save, against=against, as_json=as_json)
@@ -72,9 +96,12 @@ def search(
 
     async def work(brain: Brain) -> Found:
         from gbrain.app.searching import searching
+        from gbrain.services import registry
 
         async with searching(brain) as searcher:
-            return await searcher.search(asked)
+            found = await searcher.search(asked)
+        is_empty = not found.hits and not await brain.ask(registry.all_sources)
+        return replace(found, notes=(_NO_SOURCES,)) if is_empty else found
 
     found = with_brain(context, work)
     if as_json:
@@ -83,31 +110,7 @@ def search(
     for note in found.notes:
         tell(f"{note.message}{f'; {note.hint}' if note.hint else ''}")
     marking = is_drawable(sys.stdout) and not globals_of(context).no_color
-    for number, hit in enumerate(found.hits):
-        _put_hit(hit, is_first=number == 0, explain=explain, marking=marking)
-    if not found.hits:
-        put("nothing found")
-
-
-def _put_hit(hit: Hit, *, is_first: bool, explain: bool, marking: bool) -> None:
-    if not is_first:
-        put("")
-    put(f"{hit.citation}  {presentable(hit.title)}")
-    put(f"  {display(hit.path)}:{_lines(hit)}  {hit.score:.3f}")
-    put(f"  {_snippet(hit, marking=marking)}")
-    if explain:
-        put("  " + ", ".join(f"{presentable(part)} {value:.3f}" for part, value in parts_of(hit)))
-
-
-def _snippet(hit: Hit, *, marking: bool) -> str:
-    """What matched is in bold on a terminal, unless a credential had to be taken out."""
-    found = snippet_of(hit)
-    shown = presentable(found.text)
-    return found.marked(_BOLD, _NOT_BOLD) if marking and shown == found.text else shown
-
-
-def _lines(hit: Hit) -> str:
-    return str(hit.first_line) if hit.first_line == hit.last_line else f"{hit.first_line}-{hit.last_line}"
+    put_hits(found.hits, explain=explain, marking=marking)
 
 
 def _check_is_no_flag(word: str) -> None:
@@ -116,8 +119,8 @@ def _check_is_no_flag(word: str) -> None:
         return
     from difflib import get_close_matches
 
-    if get_close_matches(word.partition("=")[0], _FLAGS, cutoff=0.75):
-        raise UsageError(f"No such option: {word}", hint="see: gbrain search --help")
+    if near := get_close_matches(word.partition("=")[0], _FLAGS, n=1, cutoff=0.75):
+        raise UsageError(f"No such option: {word}", hint=f"did you mean {near[0]}? see: gbrain search --help")
 
 
 def _mode(given: str) -> Mode:
@@ -127,10 +130,10 @@ def _mode(given: str) -> Mode:
         raise UsageError(f"--mode is {given!r}", hint="give hybrid, keyword or vector") from None
 
 
-def _sources(given: str | None) -> tuple[str, ...] | None:
-    if given is None:
+def _sources(given: list[str] | None) -> tuple[str, ...] | None:
+    if not given:
         return None
-    found = tuple(dict.fromkeys(one.strip() for one in given.split(",") if one.strip()))
+    found = tuple(one for one in parted(given) if one)
     if not found:
         raise UsageError("--source names none", hint="give ids with commas between them")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,17 +12,18 @@ import typer
 
 from gbrain.cli.answer import counted, presentable, put, put_document, tell
 from gbrain.cli.state import with_brain
+from gbrain.documents.search import noted
 from gbrain.domain.search import Asked
 from gbrain.errors import CouldNotRun, UsageError
 
 if TYPE_CHECKING:
     from gbrain.app.brain import Brain
-    from gbrain.domain.judged_runs import Comparison, Moved, Run
+    from gbrain.domain.judged_runs import Answered, Comparison, Moved, Run
     from gbrain.domain.measures import Measures
     from gbrain.domain.search import Note
 
 _SHOWN = 5
-"""So many of the queries that moved are shown."""
+"""So many of the queries that are worst, or moved, and of the pages that are missing, are shown."""
 
 
 def evaluate(
@@ -31,23 +33,25 @@ def evaluate(
     from gbrain.domain.judged import judged_queries
     from gbrain.domain.judged_runs import compare, from_document, to_document
 
-    queries = judged_queries(_read(file), str(file))
+    queries = judged_queries(_read(file, "name a file of judged queries"), str(file))
     before = from_document(_document_in(against), str(against)) if against is not None else None
 
-    async def work(brain: Brain) -> tuple[Run, tuple[Note, ...]]:
-        from gbrain.app.judging import judge
+    async def work(brain: Brain) -> tuple[Run, tuple[Note, ...], list[str]]:
+        from gbrain.app.judging import judge, judged_but_missing
 
-        return await judge(brain, queries, asked)
+        return *await judge(brain, queries, asked), await judged_but_missing(brain, queries)
 
-    run, notes = with_brain(context, work)
+    run, notes, missing = with_brain(context, work)
+    if missing:
+        tell(_told(missing))
     document = to_document(run)
     if save is not None:
         _write(save, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     compared = compare(before, run) if before is not None else None
     if as_json:
-        said = [{"code": note.code, "message": note.message, "hint": note.hint} for note in notes]
         kept = {key: document[key] for key in ("mode", "means", "queries")}
-        put_document({**kept, "notes": said, "comparison": _described(compared)})
+        more = {"notes": noted(notes), "pages_missing": missing, "comparison": _described(compared)}
+        put_document(kept | more)
         return
     for note in notes:
         tell(note.message)
@@ -61,6 +65,10 @@ def _put(run: Run, compared: Comparison | None) -> None:
     put(f"{counted(len(run.answers), 'query').replace('querys', 'queries')}, {run.mode.value}")
     if means is not None:
         put(_line(means))
+    if worst := _worst(run):
+        put("the worst:")
+    for answer in worst:
+        put(f"  {answer.measures.ndcg_at_10:.3f}  {presentable(answer.query)[:100]}")
     if compared is None:
         return
     if compared.before is None or compared.after is None:
@@ -73,6 +81,18 @@ def _put(run: Run, compared: Comparison | None) -> None:
         put(f"{len(moved):,} {word}")
         for one in moved[:_SHOWN]:
             put(f"  {one.before:.3f} to {one.after:.3f}  {presentable(one.query)[:100]}")
+
+
+def _worst(run: Run) -> list[Answered]:
+    """The queries with the lowest nDCG@10, the lowest first, but those that are answered as well as can be."""
+    short = [answer for answer in run.answers if not isclose(answer.measures.ndcg_at_10, 1.0)]
+    return sorted(short, key=lambda answer: answer.measures.ndcg_at_10)[:_SHOWN]
+
+
+def _told(missing: list[str]) -> str:
+    what = "1 judged page is" if len(missing) == 1 else f"{len(missing):,} judged pages are"
+    more = ", …" if len(missing) > _SHOWN else ""
+    return f"{what} not in the brain, and counted as not found: {', '.join(missing[:_SHOWN])}{more}"
 
 
 def _line(means: Measures) -> str:
@@ -97,19 +117,20 @@ def _moved(one: Moved) -> dict[str, object]:
     return {"query": one.query, "before": one.before, "after": one.after}
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, hint: str) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"cannot read {file}: {why}", hint="name a file of judged queries") from error
+        raise UsageError(f"cannot read {file}: {why}", hint=hint) from error
 
 
 def _document_in(file: Path) -> object:
+    hint = "name a file that --save has written"
     try:
-        return orjson.loads(_read(file))
+        return orjson.loads(_read(file, hint))
     except orjson.JSONDecodeError as error:
-        raise UsageError(f"{file} is not JSON: {error}", hint="name a file that --save has written") from error
+        raise UsageError(f"{file} is not JSON: {error}", hint=hint) from error
 
 
 def _write(file: Path, data: bytes) -> None:

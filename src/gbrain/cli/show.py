@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 20
 """So many pages that it links to, or that link to it, are named in the text."""
+
+_ASKED_FOR = ("type", "tags", "tag", "date", "created", "created_at", "published", "updated")
+_LONGEST_VALUE = 100
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +52,8 @@ def show(
     put(f"{found.source_id}:{found.slug}  {presentable(found.title)}")
     counts = f"{counted(len(page.chunks), 'chunk')}, {counted(len(page.links), 'link')}"
     put(f"{shown_path(found)}, {found.kind}, {counts}, from line {found.body_line}")
+    if said := _said(found.front_matter or {}):
+        put(said)
     for direction, words in ((Direction.OUT, "links to"), (Direction.IN, "linked from")):
         if slugs := [one.page.slug for one in related.related if one.direction is direction]:
             put(f"{words}: {_listed(slugs)}")
@@ -56,6 +61,18 @@ def show(
         put(f"{counted(len(page.pending), 'chunk')} of it {'waits' if len(page.pending) == 1 else 'wait'} for a vector")
     put("")
     put(visible(page.body, newlines="keep").rstrip("\n"))
+
+
+def _said(matter: dict[str, Any]) -> str:
+    """What the front matter says that a search can ask for, in one line: the type, the tags, the date."""
+    shown = {key: _value(matter[key]) for key in _ASKED_FOR if key in matter}
+    return "  ".join(f"{key}: {value}" for key, value in shown.items() if value)
+
+
+def _value(value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    text = ", ".join(str(one) for one in values if isinstance(one, str | int | float))
+    return presentable(text) if len(text) <= _LONGEST_VALUE else presentable(text)[:_LONGEST_VALUE] + "…"
 
 
 def _listed(slugs: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gbrain.cli.answer import instant, presentable, put, put_document, tell
-from gbrain.cli.options import Json, duration
+from gbrain.cli.options import Json, duration, parted
 from gbrain.cli.state import globals_of, with_brain
 from gbrain.domain.access import Scope
 from gbrain.errors import UsageError
@@ -33,10 +33,14 @@ def add(
     name: Name,
     scope: Annotated[str, typer.Option(help="read, write or admin.", metavar="SCOPE", show_default=False)],
     sources: Annotated[
-        list[str] | None, typer.Option("--source", help="A source it is for, by id; all without it.", metavar="ID")
+        list[str] | None,
+        typer.Option(
+            "--source", help="The sources it is for, by id; all without it. May be repeated.", metavar="ID[,ID…]"
+        ),
     ] = None,
     expires: Annotated[
-        str | None, typer.Option(help="How long it is good for, such as 90d; for ever without it.", metavar="DURATION")
+        str | None,
+        typer.Option(help="How long it is good for, such as 12h or 90d; for ever without it.", metavar="DURATION"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -46,13 +50,16 @@ def add(
     allowed, lasts = _scope(scope), duration(expires, "--expires")
     if lasts is not None and not lasts:
         raise UsageError(f"--expires is {expires!r}, which is no time", hint="give one such as 12h or 90d")
-    only = tuple(sources) if sources else None
+    only = parted(sources) if sources else None
     made = with_brain(context, lambda brain: brain.ask(lambda conn: tokens.issue(conn, name, allowed, only, lasts)))
+    is_quiet = globals_of(context).quiet
+    if expires and expires.strip().isdecimal() and not is_quiet:
+        tell(f"--expires {expires} means seconds: {expires.strip()}d would be days")
     if as_json:
         put_document({"tokens": [_described(made.token) | {"token": made.secret}]})
         return
     put(made.secret)
-    if not globals_of(context).quiet:
+    if not is_quiet:
         tell(f"token {name} ({_what(made.token)}): keep it now, it is not shown again")
 
 

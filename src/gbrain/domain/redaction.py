@@ -21,6 +21,8 @@ _HEADER = re.compile(
 )
 _BEARER = re.compile(r"(?i)\b(bearer\s{1,8})[\w.~+/=-]{8,}")
 _ASSIGNMENT = re.compile(rf"(?i)\b({_KEYS}\s{{0,8}}=\s{{0,8}}){_VALUE}", re.DOTALL)
+_ASSIGNED = re.compile(r"(?i)(?:password|passwd|passphrase|secret|key|token)\s{0,8}=")
+"""What stands in every assignment: a text without it, as most are, need not be searched for one, which takes longer."""
 _MEMBER = re.compile(rf"(?i)([\"']{_KEYS}[\"']\s{{0,8}}:\s{{0,8}}){_VALUE}", re.DOTALL)
 _QUERY = re.compile(r"(?i)([?&](?:token|key|sig|signature|code|x-amz-[\w-]{1,40})=)[^\s&#\"'<>]+")
 _KNOWN = re.compile(
@@ -70,7 +72,8 @@ def _redacted_once(text: str) -> str:
     text = _HEADER.sub(rf"\1\2{HIDDEN}", text)
     text = _BEARER.sub(rf"\1{HIDDEN}", text)
     text = _MEMBER.sub(rf"\1{HIDDEN}", text)
-    text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
+    if _ASSIGNED.search(text):
+        text = _ASSIGNMENT.sub(rf"\1{HIDDEN}", text)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
     return _KNOWN.sub(HIDDEN, text)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gbrain.domain.paths import display, parse
 from gbrain.domain.source import is_source_id
 from gbrain.errors import NotFound, UsageError
+from gbrain.services.near import near_pages
 from gbrain.services.resolving import unknown
 from gbrain.store import pages, sources
 from gbrain.store.connection import Connection
@@ -32,9 +33,13 @@ class ShownPage:
 async def show_page(conn: Connection, default: str | None, name: str) -> ShownPage:
     """The page of this slug or path, of the source named before a colon, else of `default`, else of any.
 
+    It may stand in brackets, as a page is cited.
     Raises NotFound, or UsageError where several sources have one.
     """
     found = await _named(conn, default, name)
+    if not found and name.startswith("[") and name.endswith("]"):
+        name = name[1:-1]
+        found = await _named(conn, default, name)
     if not found:
         raise await _without_page(conn, default, name)
     head = _the_one(found, name)
@@ -75,7 +80,9 @@ async def _without_page(conn: Connection, default: str | None, name: str) -> Not
         return unknown(source_id, [known.source.id for known in await sources.all_sources(conn)])
     if is_named and state is not None and state.source.archived_at is not None:
         return NotFound(f"{source_id} is archived", hint=f"gbrain sources restore {source_id}")
-    return NotFound(f"there is no page {name!r}", hint="a page is named by slug or path, as SOURCE:SLUG")
+    near = await near_pages(conn, source_id if is_named else default, rest if is_named else name)
+    meant = f"perhaps {' or '.join(near)} is meant" if near else "a page is named by slug or path, as SOURCE:SLUG"
+    return NotFound(f"there is no page {name!r}", hint=f"{meant}: gbrain search WORDS… finds pages")
 
 
 def _the_one(found: list[PageHead], name: str) -> PageHead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,3 +84,16 @@ async def links(conn: Connection, page_id: int) -> list[StoredLink]:
 async def pending(conn: Connection, page_id: int) -> set[int]:
     """Which of a page's chunks wait for a vector of the active model, by ordinal."""
     return {row[0] for row in await (await conn.execute(SQL["pending"], {"page": page_id})).fetchall()}
+
+
+async def there(conn: Connection, names: Sequence[str]) -> set[str]:
+    """Those of the pages, each written `source:slug`, that there are."""
+    parts = [name.partition(":") for name in names]
+    values = {"sources": [source for source, _, _ in parts], "slugs": [slug for _, _, slug in parts]}
+    return {f"{source}:{slug}" for source, slug in await (await conn.execute(SQL["there"], values)).fetchall()}
+
+
+async def slugs_like(conn: Connection, source_id: str | None, slug: str, limit: int) -> list[tuple[str, str]]:
+    """Sources and slugs that may be near to one, in one source or in all."""
+    values = {"source": source_id, "slug": slug, "limit": limit}
+    return await (await conn.execute(SQL["slugs_like"], values)).fetchall()

@@ -32,3 +32,19 @@ SELECT c.ordinal FROM gbrain.chunks AS c
 JOIN gbrain.models AS m ON m.state = 'active'
 JOIN gbrain.backlog AS b ON b.model_id = m.id AND b.passage = c.passage
 WHERE c.page_id = %(page)s
+
+-- Which of these pages there are, by source and slug.
+-- name: there
+SELECT p.source_id, p.slug
+FROM unnest(%(sources)s::text[], %(slugs)s::text[]) AS w (source, slug)
+JOIN gbrain.pages AS p ON p.source_id = w.source AND p.slug = w.slug
+JOIN gbrain.sources AS s ON s.id = p.source_id AND s.archived_at IS NULL
+
+-- Slugs that may be near to one: first those whose last word is the same, then those that are about as long. It reads
+-- all slugs of the source.
+-- name: slugs_like
+SELECT p.source_id, p.slug
+FROM gbrain.pages AS p JOIN gbrain.sources AS s ON s.id = p.source_id AND s.archived_at IS NULL
+WHERE (%(source)s::text IS NULL OR p.source_id = %(source)s)
+ORDER BY substring(p.slug FROM '[^/]*$') <> substring(%(slug)s FROM '[^/]*$'), abs(length(p.slug) - length(%(slug)s)), p.source_id, p.slug
+LIMIT %(limit)s
