@@ -15,7 +15,7 @@ from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
 from gbrain.errors import CouldNotRun, NotFound
 from gbrain.services.nearness import Meant
-from gbrain.services.searching import Search, said
+from gbrain.services.searching import Search, name_asked, said
 from gbrain.services.words import Kept, lexemes_of
 from gbrain.store import faults
 from gbrain.store import search as store
@@ -112,7 +112,7 @@ class Searcher:
     ) -> _Answer | None:
         """The best pages, one more than are asked for; None where another model serves than that of what was meant."""
         async with store.moment(conn):
-            scope = _scope(await store.scope(conn), asked, query)
+            scope = _scope(await store.scope(conn, name_asked(query)), asked, query)
             if meant is not None and any(one.model_id != meant.model_id for one in scope.values()):
                 return None
             by_words = asked.mode is not Mode.VECTOR or meant is None

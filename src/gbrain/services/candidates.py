@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.ranking import Word
@@ -26,12 +26,9 @@ class Candidate:
 
     place: Place
     words: float
-    others: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def score(self) -> float:
-        """What it is ranked by."""
-        return self.words + sum(self.others.values())
+    others: Mapping[str, float]
+    score: float
+    """What it is ranked by: all of these added up."""
 
     @property
     def rank(self) -> tuple[float, int]:

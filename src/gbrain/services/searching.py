@@ -15,7 +15,7 @@ from gbrain.services.candidates import Candidate, Looked, Shown, hit_of
 from gbrain.services.fitting import Fitting
 from gbrain.services.nearness import Meant, Nearness
 from gbrain.services.phrases import PHRASE_WEIGHT, Phrases
-from gbrain.services.words import Index, Kept, lexemes_of
+from gbrain.services.words import Index, Kept, Place, lexemes_of
 from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import PlaceRow, Scope
@@ -51,7 +51,9 @@ class Search:
         self._index = Index(conn, {source: one.segments for source, one in scope.items()}, kept)
         self._fitting = Fitting(conn, query, self._sources)
         texts = said(query) if by_words else []
-        self._lexemes, self._name = lexemes_of(texts), " ".join(texts)[: _LONGEST_NAME + 1]
+        self._lexemes = lexemes_of(texts)
+        self._titles = [name(" ".join(texts))] if by_words and name_asked(query) else []
+        self._slugs = {source: one.named for source, one in scope.items()} if self._titles else {}
         self._phrases = Phrases(query.wanted.phrases if by_words else [])
         self._near = Nearness(conn, meant, self._sources, alone=not self._lexemes) if meant is not None else None
         self._named: frozenset[int] = frozenset()
@@ -61,19 +63,15 @@ class Search:
 
     async def pages(self, count: int) -> list[Hit]:
         """The best pages, at most so many; where nothing ranks them, those that fit, the newest first."""
-        names = [name(self._name)] if self._is_name else []
-        words = await self._index.words([*self._lexemes, *self._phrases.lexemes, *self._fitting.lexemes, *names])
+        lexemes = [*self._lexemes, *self._phrases.lexemes, *self._fitting.lexemes, *self._titles]
+        words = await self._index.words(lexemes)
         await self._fitting.find(self._index, words)
         self._may_say = self._phrases.find(words)
-        self._named = await self._find_named(words[names[0]].numbers()) if names else frozenset()
+        self._named = await self._find_named(number for title in self._titles for number in words[title].numbers())
         ranking = self._index.ranking({words[lexeme]: times for lexeme, times in self._lexemes.items()})
         if not (self._lexemes or self._named or self._near):
             return await self._listed(count)
         return await self._ranked(ranking, count)
-
-    @property
-    def _is_name(self) -> bool:
-        return len(self._name) <= _LONGEST_NAME and bool(folded(self._name))
 
     @property
     def _is_phrases_alone(self) -> bool:
@@ -81,8 +79,8 @@ class Search:
 
     async def _find_named(self, titled: Iterable[int]) -> frozenset[int]:
         """The first texts of pages whose title is what was asked, which these are, and of those whose slug is."""
-        pages = await search.named(self._conn, self._sources, asked_slug(self._name), _MOST_NAMED)
-        found = [await self._index.number_of(source, edition, 0) for source, edition in pages]
+        pages = ((source, edition) for source, editions in self._slugs.items() for edition in editions)
+        found = [await self._index.number_of(source, edition, 0) for source, edition in islice(pages, _MOST_NAMED)]
         return frozenset([*islice(titled, _MOST_NAMED), *(number for number in found if number is not None)])
 
     async def _ranked(self, ranking: Ranking, count: int) -> list[Hit]:
@@ -124,29 +122,29 @@ class Search:
     async def _candidates(self, ranking: Ranking, numbers: Sequence[int]) -> list[Candidate]:
         """Those of the texts that may be shown, each with its score."""
         places = [place for place in await self._index.places(numbers) if self._fitting.has(place.edition)]
-        scores = ranking.scores_of([place.number for place in places])
-        found = [
-            Candidate(place=place, words=self._share(words, ranking))
-            for place, words in zip(places, scores, strict=True)
-        ]
         if len(self._phrases):
             unread = set(self._phrases.to_read([place.number for place in places]))
-            await self._phrases.read(await self._read([one for one in found if one.place.number in unread]))
-        return [self._with_others(one, self._unit(ranking)) for one in found if self._says_enough(one)]
+            await self._phrases.read(await self._read([place for place in places if place.number in unread]))
+            places = [place for place in places if self._says_enough(place.number)]
+        scores, unit = ranking.scores_of([place.number for place in places]), self._unit(ranking)
+        return [
+            self._candidate(place, self._share(words, ranking), unit)
+            for place, words in zip(places, scores, strict=True)
+        ]
 
-    def _says_enough(self, one: Candidate) -> bool:
-        return not self._is_phrases_alone or self._phrases.of(one.place.number) == len(self._phrases)
+    def _says_enough(self, number: int) -> bool:
+        return not self._is_phrases_alone or self._phrases.of(number) == len(self._phrases)
 
-    def _with_others(self, one: Candidate, unit: float) -> Candidate:
+    def _candidate(self, place: Place, words: float, unit: float) -> Candidate:
         """With what its phrases, its name and its nearness come to."""
-        number, others = one.place.number, {}
-        if phrases := self._phrases.of(number):
+        others = {}
+        if phrases := self._phrases.of(place.number):
             others[PHRASES] = unit * PHRASE_WEIGHT * phrases
-        if number in self._named:
+        if place.number in self._named:
             others[NAME] = unit * NAME_WEIGHT
         if self._near is not None:
-            others[VECTOR] = self._near.of(number)
-        return Candidate(place=one.place, words=one.words, others=others) if others else one
+            others[VECTOR] = self._near.of(place.number)
+        return Candidate(place=place, words=words, others=others, score=words + sum(others.values()))
 
     async def _shown(self, candidates: Iterable[Candidate], count: int) -> list[Shown]:
         """The best text of each page, best first: so many pages if there are."""
@@ -158,17 +156,15 @@ class Search:
         while left and len(found) < count:
             piece, left = left[: count - len(found)], left[count - len(found) :]
             fit = set(await self._fitting.fit(one.place.edition for one in piece))
-            rows = await self._read([one for one in piece if one.place.edition in fit])
+            rows = await self._read([one.place for one in piece if one.place.edition in fit])
             found += [Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
         return found
 
-    async def _read(self, candidates: Sequence[Candidate]) -> dict[int, PlaceRow]:
-        """What stands at the candidates' places, as far as they are there still, by number."""
-        new = [one.place for one in candidates if one.place.number not in self._rows]
-        wanted = [(place.number, place.edition, place.ordinal) for place in new]
+    async def _read(self, places: Sequence[Place]) -> dict[int, PlaceRow]:
+        """What stands at these places, as far as they are there still, by number."""
+        wanted = [(one.number, one.edition, one.ordinal) for one in places if one.number not in self._rows]
         self._rows |= await search.places(self._conn, self._sources, wanted) if wanted else {}
-        numbers = (one.place.number for one in candidates)
-        return {number: self._rows[number] for number in numbers if number in self._rows}
+        return {one.number: self._rows[one.number] for one in places if one.number in self._rows}
 
     async def _listed(self, count: int) -> list[Hit]:
         """The pages that fit, the newest first, then by source and path; each by its first text."""
@@ -215,3 +211,9 @@ class Search:
 def said(query: Query) -> list[str]:
     """The words and phrases that are wanted, as often as they were written."""
     return [term.values[0] for term in query.terms if term.kind in (Kind.WORD, Kind.PHRASE) and not term.is_negative]
+
+
+def name_asked(query: Query) -> str | None:
+    """The slug that a page would have which is named just what is wanted; None where that is no name."""
+    wanted = " ".join(said(query))
+    return asked_slug(wanted) if len(wanted) <= _LONGEST_NAME and folded(wanted) else None

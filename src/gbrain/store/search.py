@@ -75,13 +75,14 @@ class Scope(NamedTuple):
     """A source that is not archived: whether it is federated, and its segments by today's rule, oldest first.
 
     `model_id` is the brain's active model, None where it has none; `places` counts the source's texts, `pending` those
-    that lack its vector. `is_outdated`: it has segments by another rule.
+    that lack its vector; `named` are the editions of pages. `is_outdated`: it has segments by another rule.
     """
 
     federated: bool
     model_id: int | None
     places: int
     pending: int
+    named: list[int]
     segments: list[SegmentHead]
     is_outdated: bool = False
 
@@ -99,12 +100,13 @@ async def moment(conn: Connection) -> AsyncIterator[None]:
     await conn.commit()
 
 
-async def scope(conn: Connection) -> dict[str, Scope]:
-    """The sources that may be searched, by id."""
+async def scope(conn: Connection, slug: str | None = None) -> dict[str, Scope]:
+    """The sources that may be searched, by id; in each the pages with this slug, in whatever folder."""
     found: dict[str, Scope] = {}
-    rows = await (await conn.execute(SQL["scope"], binary=True)).fetchall()
-    for source, federated, model, places, pending, segment, texts, lexemes, checksum, rule in rows:
-        one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, []))
+    values = {"name": slug, "last": slug and slug.rpartition("/")[2]}
+    rows = await (await conn.execute(SQL["scope"], values, binary=True)).fetchall()
+    for source, federated, model, places, pending, named, segment, texts, lexemes, checksum, rule in rows:
+        one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named or [], []))
         if segment is not None and rule == LEXEME_RULE:
             one.segments.append(SegmentHead(segment, texts, lexemes, checksum))
         elif segment is not None:
@@ -160,12 +162,6 @@ async def said(conn: Connection, editions: Sequence[int]) -> list[tuple[int, lis
     """What pages say, text by text: each one's edition, and its title, its headings and itself."""
     rows = await (await conn.execute(SQL["said"], {"editions": list(editions)}, binary=True)).fetchall()
     return [(edition, [title, *headings, text]) for edition, title, headings, text in rows]
-
-
-async def named(conn: Connection, sources: Sequence[str], slug: str, limit: int) -> list[tuple[str, int]]:
-    """The pages of these sources whose slug is this or ends in it behind a folder: each one's source and edition."""
-    values = {"sources": list(sources), "name": slug, "last": slug.rpartition("/")[2], "limit": limit}
-    return await (await conn.execute(SQL["named"], values, binary=True)).fetchall()
 
 
 async def nearest(

@@ -3,10 +3,19 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 -- The sources that a search may look at: whether each is among those it looks at where none is named, the model that serves
--- and how many of the source's texts lack its vector, and its segments, oldest first, with the rule that each was made by.
+-- and how many of the source's texts lack its vector, its pages of a name, and its segments, oldest first, with the rule
+-- that each was made by. A page is of a name if its slug is that or ends in it; equal slugs are told apart behind a `~`.
 -- name: scope
-SELECT s.id, s.federated, m.id, st.chunks, coalesce(v.pending, 0), g.id, g.texts, g.lexemes, g.checksum, g.rule
+WITH named AS (
+    SELECT source_id, array_agg(edition ORDER BY edition) AS editions FROM gbrain.pages
+    WHERE split_part(substring(slug FROM '[^/]*$'), '~', 1) = %(last)s
+      AND ('/' || split_part(slug, '~', 1)) LIKE '%%/' || %(name)s AND edition > 0
+    GROUP BY source_id
+)
+SELECT s.id, s.federated, m.id, st.chunks, coalesce(v.pending, 0), n.editions,
+       g.id, g.texts, g.lexemes, g.checksum, g.rule
 FROM gbrain.sources AS s
+LEFT JOIN named AS n ON n.source_id = s.id
 JOIN gbrain.states AS st ON st.source_id = s.id
 LEFT JOIN gbrain.models AS m ON m.state = 'active'
 LEFT JOIN gbrain.coverage AS v ON v.model_id = m.id AND v.source_id = s.id
@@ -47,15 +56,6 @@ FROM gbrain.pages AS p
 JOIN gbrain.chunks AS c ON c.page_id = p.id
 JOIN gbrain.texts AS t ON t.id = c.text_id
 WHERE p.edition = ANY(%(editions)s) AND p.edition > 0
-
--- The pages whose slug ends in some name; equal slugs are told apart by what follows a `~`.
--- name: named
-SELECT source_id, edition FROM gbrain.pages
-WHERE split_part(substring(slug FROM '[^/]*$'), '~', 1) = %(last)s
-  AND ('/' || split_part(slug, '~', 1)) LIKE '%%/' || %(name)s
-  AND source_id = ANY(%(sources)s) AND edition > 0
-ORDER BY source_id, edition
-LIMIT %(limit)s
 
 -- The places nearest to a vector, by the index: it is asked for more until enough are of these sources.
 -- name: nearest
