@@ -24,8 +24,8 @@ _FEW_BESIDE_NUMPY = 500
 _LOOKED_AT = 64
 """So many of the best are found at once where there are many."""
 
-_BLOCK_TEXTS = 1 << 16
-"""Segments that begin within so many texts are added up together: their scores take half a megabyte."""
+_BLOCK_TEXTS = 1 << 18
+"""Segments that begin within so many texts are added up together: their scores take two megabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,8 +58,8 @@ class Collection:
 class Ranking:
     """The texts that have any of some words, each with its score."""
 
-    def __init__(self, words: Mapping[Word, float], collection: Collection) -> None:
-        """`words` with how often each was asked for."""
+    def __init__(self, words: Mapping[Word, float], collection: Collection, also: Iterable[int] = ()) -> None:
+        """`words` with how often each was asked for. The scores of `also` are asked for later, and known then."""
         self._words = list(words)
         self._weights = [times * rarity(collection.texts, word.texts) for word, times in words.items()]
         self._mean_length = round(collection.mean_length, 1)
@@ -67,7 +67,7 @@ class Ranking:
         if sum(word.texts for word in words) <= (_FEW_BESIDE_NUMPY if "numpy" in sys.modules else _FEW):
             self._scores = self._added()
         else:
-            self._scores = _Dense(self._words, self._weights, self._mean_length)
+            self._scores = _Dense(self._words, self._weights, self._mean_length, sorted(also))
 
     @property
     def top(self) -> float:
@@ -114,14 +114,18 @@ class Ranking:
 class _Dense:
     """A score for each text there is, where many have one: block by block, as much as a processor has close at hand."""
 
-    def __init__(self, words: Sequence[Word], weights: Sequence[float], mean_length: float) -> None:
-        self._words, self._table = len(words), _table(mean_length)
+    def __init__(
+        self, words: Sequence[Word], weights: Sequence[float], mean_length: float, also: Sequence[int]
+    ) -> None:
+        self._words, self._table, self._also = len(words), _table(mean_length), also
         self._parts: dict[int, list[tuple[float, int, bytes]]] = {}
         for word, weight in zip(words, weights, strict=True):
             for first, data in word.entries:
                 self._parts.setdefault(first // _BLOCK_TEXTS, []).append((weight, first, data))
+        self.known = dict.fromkeys(also, 0.0)
         self._first = self._added(_LOOKED_AT, None)
-        self.known = dict(self._first)
+        self._also = ()
+        self.known |= dict(self._first)
         self.top = self._first[0][1] if self._first else 0.0
 
     def best(self, count: int, among: frozenset[int] | None) -> list[tuple[int, float]]:
@@ -137,7 +141,8 @@ class _Dense:
         fit_too = None if among is None else np.fromiter(among, np.int64, len(among))
         found, found_scores = np.zeros(0, np.int64), np.zeros(0)
         for place in sorted(self._parts):
-            base, numbers, scores = _block(self._parts[place], self._table)
+            base, numbers, scores, others = _block(self._parts[place], self._table, self._also)
+            self.known |= others
             fit = scores >= least
             if fit_too is not None:
                 fit &= np.isin(numbers + base, fit_too)
@@ -154,11 +159,12 @@ class _Dense:
 
 
 def _block(
-    parts: Sequence[tuple[float, int, bytes]], table: NDArray[np.float64]
-) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
+    parts: Sequence[tuple[float, int, bytes]], table: NDArray[np.float64], also: Sequence[int]
+) -> tuple[int, NDArray[np.int64], NDArray[np.float64], dict[int, float]]:
     """Some segments: their first text, from there the texts that have a word, once for each, and the score of each.
 
-    Each part is a word's weight, the first text of a segment, and the word's entries there.
+    Each part is a word's weight, the first text of a segment, and the word's entries there. Last come the scores of
+    those of `also`, which rise, that have any.
     """
     import numpy as np
 
@@ -170,7 +176,9 @@ def _block(
     sums = _zeros(1 << int(numbers.max(initial=0)).bit_length())
     try:
         np.add.at(sums, numbers, added)
-        return base, numbers, sums[numbers]
+        others = also[bisect_left(also, base) : bisect_left(also, base + len(sums))]
+        found = {number: float(sums[number - base]) for number in others}
+        return base, numbers, sums[numbers], {number: score for number, score in found.items() if score}
     finally:
         sums[numbers] = 0
 

@@ -68,7 +68,8 @@ class Search:
         await self._fitting.find(self._index, words)
         self._may_say = self._phrases.find(words)
         self._named = await self._find_named(number for title in self._titles for number in words[title].numbers())
-        ranking = self._index.ranking({words[lexeme]: times for lexeme, times in self._lexemes.items()})
+        near = await self._near.look(0, self._index, self._fitting) if self._near and self._lexemes else ()
+        ranking = self._index.ranking({words[lexeme]: times for lexeme, times in self._lexemes.items()}, near)
         if not (self._lexemes or self._named or self._near):
             return await self._listed(count)
         return await self._ranked(ranking, count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from gbrain.domain.lexing import asked, term
 from gbrain.domain.ranking import Collection, Ranking, Word
@@ -79,14 +80,12 @@ class Index:
     def __init__(self, conn: Connection, segments: Mapping[str, Sequence[SegmentHead]], kept: Kept) -> None:
         self._conn, self._kept = conn, kept
         heads = [head for of_source in segments.values() for head in of_source]
-        self._of_source = {source: {head.id for head in of_source} for source, of_source in segments.items()}
         self._heads, self._ids = heads, [head.id for head in heads]
-        self._firsts: list[int] = []
-        texts = 0
-        for head in heads:
-            self._firsts.append(texts)
-            texts += head.texts
+        self._firsts = list(accumulate((head.texts for head in heads), initial=0))
+        texts = self._firsts.pop()
         self._ends = [*self._firsts[1:], texts]
+        firsts = dict(zip(self._ids, self._firsts, strict=True))
+        self._of_source = {source: {one.id: firsts[one.id] for one in each} for source, each in segments.items()}
         lexemes = sum(head.lexemes for head in heads)
         self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
         self._pages: dict[int, SegmentPages] = {}
@@ -126,9 +125,9 @@ class Index:
                     there.append((one, first, data))
         return there
 
-    def ranking(self, words: Mapping[Word, float]) -> Ranking:
-        """The texts that have any of the words, which were asked for so often."""
-        return Ranking(words, self.collection)
+    def ranking(self, words: Mapping[Word, float], also: Iterable[int]) -> Ranking:
+        """The texts that have any of the words, which were asked for so often; `also` will be asked for too."""
+        return Ranking(words, self.collection, also)
 
     async def places(self, numbers: Sequence[int]) -> list[Place]:
         """Where the texts with these numbers stand."""
@@ -141,12 +140,11 @@ class Index:
         """The number of a text of a source; None where the index does not have it."""
         mine = self._of_source[source]
         await self._load(mine)
-        for segment, first in zip(self._ids, self._firsts, strict=True):
-            if segment in mine:
-                pages = self._pages[segment]
-                at = bisect_right(pages.editions, edition) - 1
-                if at >= 0 and pages.editions[at] == edition:
-                    return first + pages.starts[at] + ordinal
+        for segment, first in mine.items():
+            pages = self._pages[segment]
+            at = bisect_right(pages.editions, edition) - 1
+            if at >= 0 and pages.editions[at] == edition:
+                return first + pages.starts[at] + ordinal
         return None
 
     async def numbers_of(self, pages: Iterable[tuple[str, int]]) -> frozenset[int]:
@@ -165,6 +163,8 @@ class Index:
 
     async def _load(self, segments: Iterable[int]) -> None:
         wanted = {segment for segment in segments if segment not in self._pages}
+        if not wanted:
+            return
         heads = {head.id: head for head in self._heads if head.id in wanted}
         known = {segment: self._kept.pages(head) for segment, head in heads.items()}
         self._pages |= {segment: pages for segment, pages in known.items() if pages is not None}
