@@ -119,6 +119,7 @@ def serve(stage: Stage) -> None:
     process = _started(stage, [GBRAIN, "serve", "--port", port])
     assert process.stderr is not None
     assert process.stderr.readline() == f"listening on http://127.0.0.1:{port}\n"
+    assert process.stderr.readline().startswith(f"agents speak MCP to http://127.0.0.1:{port}/mcp, ")
 
 
 def _started(stage: Stage, command: list[str]) -> subprocess.Popen[str]:

@@ -23,6 +23,7 @@ from support.remotes import silent_server
 from support.repositories import Repository
 from support.servers import Server
 
+FIELDS = ("source", "type", "tag", "path", "before", "after")
 READING = ["search", "get_page", "list_pages", "related_pages", "list_sources", "sources_status"]
 LONG = "".join(f"Line {n} of the long page.\n" for n in range(1, 5001))
 PAGES: dict[str | bytes, bytes | str] = {
@@ -259,6 +260,58 @@ async def test_a_call_that_cannot_be_answered_says_what_to_do(
     assert "Traceback" not in json.dumps(error)
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message", "hint"),
+    [
+        ("list_pages", {"source": "wiki"}, 'takes no "source"', "source_id, path_prefix, kind, limit and cursor"),
+        ("list_pages", {}, "source_id is missing", "the id of a source"),
+        ("search", {"query": "x", "limit": 51}, "limit cannot be 51", "a whole number from 1 to 50"),
+        ("search", {"query": "x", "mode": "best"}, 'mode cannot be "best"', "hybrid, keyword or vector"),
+        ("search", {"query": "x", "sources": ["wiki", 7]}, "sources.1 cannot be 7", "the id of a source"),
+        ("get_page", {"page": "wiki:readme", "first_line": 9000}, "ends with line 3", "give 3 or less"),
+        ("get_page", {"page": "wiki:docs/empty", "first_line": 2}, "ends with line 0", "give 1 or less"),
+        ("get_page", {"page": "wiki:long", "first_line": 3, "last_line": 2}, "last_line is 2", "give 3 or more"),
+        ("get_page", {"page": "wiki:readme", "first_line": 1e300}, "cannot be 1e+300", "1 to 1,000,000,000"),
+        ("get_page", {"page": "wiki:readme", "first_line": 10**300}, "cannot be 1", "1 to 1,000,000,000"),
+        ("get_page", {"path": "README.md"}, "not named", "source_id and path"),
+    ],
+)
+@pytest.mark.parametrize("way", ["stdio auto", "http auto"])
+async def test_what_is_wrong_with_an_argument_is_told_so_that_the_next_call_can_be_right(
+    filled: BrainCommand,
+    up: Serving,
+    writer: str,
+    way: str,
+    tool: str,
+    arguments: dict[str, Any],
+    message: str,
+    hint: str,
+) -> None:
+    async with agent(filled, up, writer, way) as client:
+        error = await refusal(client, tool, **arguments)
+    assert error["code"] == "invalid_arguments"
+    assert message in error["message"]
+    assert hint in error["hint"]
+    assert len(error["message"]) < 120
+
+
+async def test_the_tool_says_what_a_query_may_hold_and_finds_by_it(up: Serving, writer: str) -> None:
+    async with over_http(up.url, writer) as client:
+        (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "search"]
+        for text in (tool.description or "", tool.input_schema["properties"]["query"]["description"]):
+            assert [word for word in ("-word", *(f"{field}:" for field in FIELDS)) if word not in text] == []
+            assert 'phrase"' in text
+        for query, slugs in (
+            ("zebra type:code", {"src/tool"}),
+            ('"more zebra"', {"docs/guide"}),
+            ("zebra -type:code -path:guide", {"docs/plan-b"}),
+            ("zebra tag:nosuch", set()),
+            ('"tag:nosuch" zebra', {"docs/guide", "docs/plan-b", "src/tool"}),
+        ):
+            hits = (await answer(client, "search", query=query, mode="keyword"))["hits"]
+            assert {hit["slug"] for hit in hits} == slugs, query
+
+
 async def test_a_cursor_is_good_for_its_own_question_only(up: Serving, writer: str) -> None:
     async with over_http(up.url, writer) as client:
         cursor = (await answer(client, "list_pages", source_id="many", limit=2))["next_cursor"]
@@ -322,10 +375,35 @@ def test_the_end_of_input_ends_it_quietly_and_what_was_asked_before_is_answered(
     assert not any(one["result"].get("isError") for one in answers)
 
 
-def test_what_is_no_message_is_passed_over(filled: BrainCommand) -> None:
-    code, answers, err = _speak(filled, b"garbage\n\n{}\n\xff\n" + _messages(_call(2, "list_sources", {})))
+def test_what_is_no_message_is_told_so_and_what_follows_is_answered(filled: BrainCommand) -> None:
+    said = {
+        b"garbage": (None, -32700),
+        b"\xff": (None, -32700),
+        b"[" * 100_000: (None, -32700),
+        b"{}": (None, -32600),
+        b"[]": (None, -32600),
+        b'{"jsonrpc": "1.0", "id": "x", "method": "ping"}': ("x", -32600),
+        b'{"jsonrpc": "2.0", "id": null, "method": "ping"}': (None, -32600),
+        b'{"jsonrpc": "2.0", "id": {}, "method": "ping"}': (None, -32600),
+    }
+    lines = b"\n".join(said) + b"\n\n"
+    code, answers, err = _speak(filled, lines + _messages(_call(2, "list_sources", {})))
     assert (code, err) == (0, b"")
-    assert 2 in [one.get("id") for one in answers]
+    assert [(one["id"], one["error"]["code"]) for one in answers if "error" in one] == list(said.values())
+    assert [one["id"] for one in answers if "result" in one] == [1, 2]
+
+
+def test_a_message_that_is_too_long_ends_it_with_an_error_behind_what_was_asked_before(filled: BrainCommand) -> None:
+    asked = _messages(_call(2, "list_sources", {}))
+    longest = json.dumps(_call(3, "search", {"query": "x"})).encode().ljust(4_000_000)
+    assert [one["id"] for one in _speak(filled, asked + longest)[1]] == [1, 2, 3]
+    assert _speak(filled, longest + b" \n" + asked)[0] == 6
+    code, answers, err = _speak(filled, asked + longest + b" " * 100_000 + b"\n" + _messages())
+    assert code == 6
+    assert err.startswith(b"error: a message of more than 4,000,000 bytes came in; ")
+    assert err.count(b"\n") == 1
+    assert sorted(str(one["id"]) for one in answers) == ["1", "2", "None"]
+    assert [one["error"]["code"] for one in answers if "error" in one] == [-32600]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,6 +16,7 @@ from gbrain.domain.health import Health, Staleness
 from gbrain.domain.outcome import Code, Status, SyncStatus
 from gbrain.domain.steps import Phase
 from gbrain.errors import GbrainError
+from gbrain.mcp.server import TOOLS
 from support.servers import Server
 from support.spoken import command_lines, commands, documents, flags, not_understood
 
@@ -76,6 +77,21 @@ def test_an_error_of_a_command_has_the_exit_code_that_the_reference_gives_for_it
     assert {
         kind.code: str(kind.exit_code) for kind in _errors() if kind.exit_code in (2, 3, 4, 6)
     }.items() <= told.items()
+
+
+def test_every_tool_with_its_arguments_and_every_code_of_a_brain_is_in_the_reference() -> None:
+    sections = dict(_sections("mcp.md"))
+    assert list(sections)[: len(TOOLS)] == list(TOOLS)
+    for name, tool in TOOLS.items():
+        arguments, keys = (
+            re.findall(r"^\| `([^`]+)` \|", part, re.MULTILINE) for part in sections[name].split("| key ")
+        )
+        assert arguments == list(tool.input["properties"])
+        assert [key for key in keys if "." not in key and "[" not in key] == list(tool.output["properties"])
+    explained = _first_cells(sections["When a tool cannot answer"])
+    of_commands = ("address", "platform")
+    codes = {kind.code for kind in _errors() if kind.exit_code in (4, 6) and kind.code not in of_commands}
+    assert [code for code in sorted(codes) if f"`{code}`" not in explained] == []
 
 
 def test_no_document_names_a_flag_that_there_is_not() -> None:

@@ -17,7 +17,7 @@ import pytest
 from gbrain.postgres import postmaster
 from gbrain.postgres.paths import places_of
 from gbrain.web.limiting import MOST_OF_ALL, MOST_OF_ONE, WINDOW_S, Failures
-from support.agents import DEADLINE_S, Serving, bearer, serving, token, wait_until
+from support.agents import DEADLINE_S, REFERENCE, Serving, bearer, serving, token, wait_until
 from support.commands import BrainCommand
 from support.databases import ask
 from support.documents import checked_error
@@ -60,11 +60,14 @@ def error_of(answer: httpx.Response) -> str:
     assert document.keys() == {"schema_version", "error"}
     assert document["error"].keys() == {"code", "message", "hint"}
     code: str = document["error"]["code"]
+    assert f"\n| {answer.status_code} | `{code}` | " in REFERENCE.read_text()
     return code
 
 
 def test_it_says_where_it_listens_and_whether_it_is_there(up: Serving) -> None:
-    assert up.said == f"listening on {up.url}\n"
+    assert up.said == (
+        f"listening on {up.url}\nagents speak MCP to {up.url}/mcp, each with a token: gbrain tokens add NAME\n"
+    )
     answer = up.http.get(f"{up.url}/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert "server" not in answer.headers
@@ -75,6 +78,7 @@ def test_it_says_where_it_listens_and_whether_it_is_there(up: Serving) -> None:
 def test_nothing_else_is_there(up: Serving, good: str, path: str) -> None:
     answer = up.http.get(f"{up.url}{path}", headers=bearer(good))
     assert answer.status_code in (307, 404, 405)
+    assert answer.status_code == 307 or error_of(answer) in ("not_found", "wrong_method")
 
 
 def test_a_token_lets_in(up: Serving, good: str) -> None:
@@ -165,6 +169,9 @@ def test_what_is_no_question_is_refused(up: Serving, good: str) -> None:
     for method in ("GET", "DELETE", "PUT"):
         answer = up.http.request(method, f"{up.url}/mcp", headers=SPEAKS | bearer(good))
         assert (answer.status_code, error_of(answer), answer.headers["allow"]) == (405, "wrong_method", "POST")
+    for content, code in ((b"{", -32700), (b"[]", -32600), (b'{"jsonrpc": "2.0", "id": "x"}', -32600)):
+        answer = up.http.post(f"{up.url}/mcp", content=content, headers=SPEAKS | bearer(good))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, code), content
     wrong = [b"", b"{", b"[]", b"7", b'{"jsonrpc": "2.0"}', b"\xff", b"[" * 100_000]
     for content in wrong:
         answer = up.http.post(f"{up.url}/mcp", content=content, headers=SPEAKS | bearer(good))
@@ -173,6 +180,14 @@ def test_what_is_no_question_is_refused(up: Serving, good: str) -> None:
     answer = up.http.post(f"{up.url}/mcp", content=b"x" * 1_000_001, headers=SPEAKS | bearer(good))
     assert answer.status_code == 413
     assert post(up, good).status_code == 200
+
+
+@pytest.mark.parametrize("number", [None, {}, [], 1.5, True])
+@pytest.mark.parametrize("more", [{}, {"MCP-Protocol-Version": "2025-06-18"}, {"MCP-Protocol-Version": "2026-07-28"}])
+def test_a_request_whose_id_is_none_is_told_so(up: Serving, good: str, number: Any, more: dict[str, str]) -> None:
+    answer = up.http.post(f"{up.url}/mcp", json=PING | {"id": number}, headers=SPEAKS | bearer(good) | more)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, -32600)
+    assert answer.json()["id"] is None
 
 
 def test_many_at_once_share_few_connections(shared: BrainCommand, up: Serving, good: str) -> None:
@@ -221,6 +236,39 @@ def test_failures_are_counted_by_address_and_together_and_forgotten_after_a_minu
         failures.note(f"2001:db8:0:7::{n:x}")
     assert failures.wait_s("2001:db8:0:7:ffff::1") == 60
     assert failures.wait_s("2001:db8:0:8::1") is None
+
+
+def test_who_tries_in_parallel_gets_no_more_tries(shared: BrainCommand) -> None:
+    with serving(shared) as up, ThreadPoolExecutor(60) as pool:
+        found = list(pool.map(lambda n: post(up, f"gbrain_{n:043}").status_code, range(60)))
+    assert (found.count(401), found.count(429)) == (MOST_OF_ONE, 60 - MOST_OF_ONE)
+
+
+def test_new_agents_that_come_all_at_once_are_all_let_in(shared: BrainCommand) -> None:
+    secrets = [token(shared, f"at-once-{n}") for n in range(3)]
+    with serving(shared) as up, ThreadPoolExecutor(60) as pool:
+        found = {answer.status_code for answer in pool.map(lambda n: post(up, secrets[n % 3]), range(60))}
+    assert found == {200}
+
+
+def test_attempts_under_way_count_until_they_have_ended_well() -> None:
+    failures = Failures(now=lambda: 0.0, of_one=2, of_all=3)
+    failures.begin("192.0.2.1")
+    assert failures.may_try("192.0.2.1")
+    failures.begin("192.0.2.1")
+    assert not failures.may_try("192.0.2.1")
+    assert failures.wait_s("192.0.2.1") is None
+    assert failures.may_try("192.0.2.2")
+    failures.begin("192.0.2.2")
+    assert not failures.may_try("192.0.2.3")
+    failures.end("192.0.2.1", has_failed=False)
+    assert failures.may_try("192.0.2.1")
+    failures.end("192.0.2.1", has_failed=True)
+    failures.end("192.0.2.2", has_failed=True)
+    assert failures.may_try("192.0.2.3")
+    failures.begin("192.0.2.1")
+    failures.end("192.0.2.1", has_failed=True)
+    assert failures.wait_s("192.0.2.3") == WINDOW_S
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -310,7 +358,9 @@ def test_a_database_that_goes_away_for_good_ends_it_so_that_its_manager_sees(emb
         pid = postmaster.find(places_of(embedded_brain.home).data)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        answer = post(up, secret)
+        answers: list[httpx.Response] = []  # what serves a connection outlives its parent by a moment
+        wait_until(lambda: answers.append(post(up, secret)) or answers[-1].status_code != 200, "it answers still")
+        answer = answers[-1]
         assert (answer.status_code, error_of(answer)) == (503, "database")
         assert "postgres" not in answer.text
         _, err = up.process.communicate(timeout=DEADLINE_S)

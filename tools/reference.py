@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: commands, settings, codes, JSON documents, the database.
+"""Writes docs/reference from the code: commands, settings, codes, JSON documents, tools for agents, the database.
 
 With --check only says what differs. The database is described from the brain in --database-url, or else from an
 embedded one that is made for it and destroyed.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reference_pages import codes, commands, database, documents, settings
+from reference_pages import agents, codes, commands, database, documents, settings
 
 from gbrain.app.brain import destroy_embedded, open_brain, reach_database
 from gbrain.app.settings import Settings
@@ -29,6 +29,7 @@ def pages(conninfo: str) -> dict[str, str]:
         "settings.md": settings.page(),
         "codes.md": codes.page(),
         "json.md": documents.page(),
+        "mcp.md": agents.page(),
         "schema.md": database.page(conninfo),
     }
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,8 @@ from mcp.client.streamable_http import streamable_http_client
 from support.commands import GBRAIN, BrainCommand
 
 DEADLINE_S = 60
+REFERENCE = Path(__file__).parents[2] / "docs/reference/mcp.md"
+"""Where every code is that an agent may meet."""
 
 
 @dataclass
@@ -46,9 +49,10 @@ def serving(brain: BrainCommand, *more: str) -> Iterator[Serving]:
     """A server of the brain on a free port."""
     process = brain.start("serve", "--port", "0", *more)
     try:
-        said = _line(process, "listening on ")
+        said = _line(process, "agents speak MCP to ")
+        url = said.rpartition("listening on ")[2].splitlines()[0]
         with httpx.Client(timeout=DEADLINE_S, verify=False) as http:
-            yield Serving(process=process, url=said.rpartition("listening on ")[2].strip(), said=said, http=http)
+            yield Serving(process=process, url=url, said=said, http=http)
     finally:
         if process.poll() is None:
             process.kill()
@@ -96,6 +100,7 @@ async def refusal(client: Client, tool: str, **arguments: Any) -> dict[str, Any]
     error = _same_twice(found)
     assert error.keys() == {"code", "message", "hint"}
     assert all(error.values())
+    assert f"\n| `{error['code']}` | " in REFERENCE.read_text()
     return error
 
 

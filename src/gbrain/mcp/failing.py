@@ -19,7 +19,7 @@ class ToolError(Exception):
         self.code, self.message, self.hint = code, message, hint
 
 
-def invalid(message: str, hint: str = "see the tool's input schema") -> ToolError:
+def invalid(message: str, hint: str) -> ToolError:
     """The arguments cannot be understood, or do not go together."""
     return ToolError("invalid_arguments", message, hint)
 

@@ -33,7 +33,8 @@ def _named(call: Call) -> tuple[str, str, bool]:
     if page is None and source_id is not None and path is not None:
         return source_id, path, True
     if page is None or source_id is not None or path is not None:
-        raise invalid("a page is named by page alone, or by source_id and path together")
+        hint = "give page alone, such as wiki:guide, or source_id and path together"
+        raise invalid("the page is not named, or named twice", hint)
     inner = page[1:-1] if page.startswith("[") and page.endswith("]") else page
     source, colon, name = inner.partition(":")
     if not colon or not name or not is_source_id(source):

@@ -27,10 +27,11 @@ async def _answer(call: Call) -> dict[str, Any]:
     head, arguments = page.head, call.arguments
     first, last = int(arguments.get("first_line", head.body_line)), arguments.get("last_line")
     if last is not None and last < first:
-        raise invalid(f"last_line is {last}, before first_line, which is {first}")
+        raise invalid(f"last_line is {int(last)}, before the first, {first}", f"give {first} or more, or leave it out")
     found = excerpt(page.body, head.body_line, first, None if last is None else int(last))
-    if first > max(found.end_line, head.body_line):
-        raise invalid(f"first_line is {first}, and the page ends with line {found.end_line}")
+    end = max(found.end_line, head.body_line)
+    if first > end:
+        raise invalid(f"first_line is {first}, and the page ends with line {found.end_line}", f"give {end} or less")
     return {
         "source_id": head.source_id,
         "slug": head.slug,
@@ -76,9 +77,9 @@ GET_PAGE = Tool(
     ),
     input=asked(
         **NAMES,
-        first_line=schemas.LINE
+        first_line=schemas.WANTED_LINE
         | {"description": "From this line on; from the first of the body where it is left out."},
-        last_line=schemas.LINE | {"description": "Up to this line; to the end where it is left out."},
+        last_line=schemas.WANTED_LINE | {"description": "Up to this line; to the end where it is left out."},
     ),
     output=told(
         source_id=schemas.SOURCE_ID,

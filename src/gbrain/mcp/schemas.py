@@ -18,6 +18,7 @@ MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 LINE: Schema = {"type": "integer", "minimum": 1}
+WANTED_LINE: Schema = LINE | {"maximum": 1_000_000_000}
 MAYBE_LINE: Schema = {"type": ["integer", "null"], "minimum": 1}
 NUMBER: Schema = {"type": "number"}
 MAYBE_NUMBER: Schema = {"type": ["number", "null"]}

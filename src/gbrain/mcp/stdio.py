@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import queue
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import mcp_types as types
@@ -21,18 +19,20 @@ from gbrain.app.brain import Brain
 from gbrain.app.searching import searching
 from gbrain.domain.access import OWNER
 from gbrain.errors import CouldNotRun
+from gbrain.mcp.lines import Lines, LineTooLong, LineWriter
+from gbrain.mcp.messages import NoMessage, json_of, message_of, no_message
 from gbrain.mcp.server import tool_server
 
-Value = TypeVar("Value")
-
 LONGEST_MESSAGE_BYTES = 4_000_000
-_PIECE_BYTES = 65_536
 _SECONDS_TO_FINISH = 30.0
 """After the end of input, for what has been asked before."""
 
 
 async def serve_stdio(brain: Brain) -> None:
-    """Answer until standard input ends; what was asked before that is answered still."""
+    """Answer until standard input ends; what was asked before that is answered still.
+
+    One line too long is the end of input too; raises CouldNotRun then.
+    """
     async with searching(brain) as searcher:
         await _serve(tool_server(searcher, lambda context: OWNER))
 
@@ -43,9 +43,12 @@ async def _serve(server: Server[Any]) -> None:
         send_in, receive_in = anyio.create_memory_object_stream[SessionMessage | Exception](16)
         send_out, receive_out = anyio.create_memory_object_stream[SessionMessage](16)
         async with asyncio.TaskGroup() as both:
-            both.create_task(_read(questions, send_in, under_way))
+            reading = both.create_task(_read(questions, send_in, send_out.clone(), under_way))
             both.create_task(_write(answers, receive_out, under_way))
             await server.run(receive_in, send_out, server.create_initialization_options())
+    if not reading.result():
+        hint = "send less at once; what was asked before was answered"
+        raise CouldNotRun(f"a message of more than {LONGEST_MESSAGE_BYTES:,} bytes came in", hint=hint)
 
 
 class _UnderWay:
@@ -85,77 +88,45 @@ class _UnderWay:
 async def _read(
     descriptor: int,
     messages: anyio.abc.ObjectSendStream[SessionMessage | Exception],
+    answers: anyio.abc.ObjectSendStream[SessionMessage],
+    under_way: _UnderWay,
+) -> bool:
+    """Hand on what is asked until input ends, and answer what is no message; False where a line was too long."""
+    lines, is_whole = Lines(descriptor, most=LONGEST_MESSAGE_BYTES), True
+    async with messages, answers:
+        try:
+            while (line := await lines.next()) is not None:
+                if line.strip():
+                    await _take(message_of(line), messages, answers, under_way)
+        except LineTooLong:
+            is_whole = False
+            refused = no_message(types.INVALID_REQUEST, f"a message has {LONGEST_MESSAGE_BYTES:,} bytes at most")
+            await answers.send(SessionMessage(refused.answer))
+        await under_way.ended()
+    return is_whole
+
+
+async def _take(
+    found: types.JSONRPCMessage | NoMessage,
+    messages: anyio.abc.ObjectSendStream[SessionMessage | Exception],
+    answers: anyio.abc.ObjectSendStream[SessionMessage],
     under_way: _UnderWay,
 ) -> None:
-    lines: asyncio.Queue[bytes | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-    hand_over = _thread_safe(loop, lines.put_nowait)
-    threading.Thread(target=_read_lines, args=(descriptor, hand_over), daemon=True).start()
-    async with messages:
-        while (line := await lines.get()) is not None:
-            if not line.strip():
-                continue
-            try:
-                message = types.jsonrpc_message_adapter.validate_json(line, by_name=False)
-            except ValueError as error:
-                await messages.send(error)
-                continue
-            under_way.asked(message)
-            await messages.send(SessionMessage(message))
-        await under_way.ended()
-
-
-def _read_lines(descriptor: int, hand_over: Callable[[bytes | None], None]) -> None:
-    """In a thread of its own, since no other way of waiting works for files, pipes and terminals alike.
-
-    It ends with the process, wherever it is. One line too long is the end of input.
-    """
-    rest = b""
-    with contextlib.suppress(OSError):
-        while len(rest) <= LONGEST_MESSAGE_BYTES and (piece := os.read(descriptor, _PIECE_BYTES)):
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                hand_over(line)
-        if rest and len(rest) <= LONGEST_MESSAGE_BYTES:
-            hand_over(rest)
-    hand_over(None)
+    if isinstance(found, NoMessage):
+        await answers.send(SessionMessage(found.answer))
+    else:
+        under_way.asked(found)
+        await messages.send(SessionMessage(found))
 
 
 async def _write(
     descriptor: int, messages: anyio.abc.ObjectReceiveStream[SessionMessage], under_way: _UnderWay
 ) -> None:
-    """A reader that has gone away, or does not read, keeps nobody from ending."""
-    loop, written = asyncio.get_running_loop(), asyncio.Semaphore(0)
-    to_write: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    done = _thread_safe(loop, lambda none: written.release())
-    threading.Thread(target=_write_lines, args=(descriptor, to_write, done), daemon=True).start()
+    writer = LineWriter(descriptor)
     async with messages:
         async for message in messages:
-            to_write.put(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
-            await written.acquire()
+            await writer.put(json_of(message.message))
             under_way.answered(message.message)
-
-
-def _write_lines(descriptor: int, lines: queue.SimpleQueue[bytes], done: Callable[[None], None]) -> None:
-    is_open = True
-    while True:
-        left = memoryview(lines.get())
-        while is_open and left:
-            try:
-                left = left[os.write(descriptor, left) :]
-            except OSError:
-                is_open = False
-        done(None)
-
-
-def _thread_safe(loop: asyncio.AbstractEventLoop, call: Callable[[Value], object]) -> Callable[[Value], None]:
-    """The call, for a thread that may outlive the loop."""
-
-    def made(value: Value) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(call, value)
-
-    return made
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from jsonschema import Draft202012Validator
 from gbrain.app.brain import Brain
 from gbrain.app.searching import Searcher
 from gbrain.domain.access import Access, Scope
+from gbrain.mcp.complaints import complaint
 from gbrain.mcp.failing import invalid
 from gbrain.mcp.schemas import Schema
-
-_LONGEST_COMPLAINT = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +44,10 @@ class Tool:
     scope: Scope = Scope.READ
 
     def check(self, arguments: Mapping[str, Any]) -> None:
-        """Raise ToolError, saying where, unless the arguments are as the schema wants them."""
-        error = next(
-            iter(sorted(self._validator.iter_errors(arguments), key=lambda one: list(map(str, one.path)))), None
-        )
-        if error is not None:
-            where = ".".join(map(str, error.path))
-            raise invalid(f"{f'{where}: ' if where else ''}{error.message}"[:_LONGEST_COMPLAINT])
+        """Raise ToolError, saying where and what to give, unless the arguments are as the schema wants them."""
+        wrong = complaint(self.name, arguments, self._validator)
+        if wrong is not None:
+            raise wrong
         _check_texts(arguments)
 
     @cached_property

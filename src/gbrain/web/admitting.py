@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
@@ -38,6 +39,7 @@ class Admission:
         self._app, self._brain = app, brain
         self._failures = failures or Failures(now=time.monotonic)
         self._good: OrderedDict[bytes, None] = OrderedDict()
+        self._ended = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or hand on."""
@@ -53,26 +55,47 @@ class Admission:
             return _refused("no_token", "no token was sent")
         address = (scope.get("client") or ("",))[0]
         shown = hashlib.sha256(secret.encode()).digest()
-        wait_s = self._failures.wait_s(address)
-        if wait_s is not None and shown not in self._good:
+        if shown not in self._good and (wait_s := await self._turn_of(address)) is not None:
             hint = f"wait {wait_s} s, and send a token that is good"
             return error(
                 429, "too_many_failures", "too many tokens were wrong", hint, headers={"Retry-After": str(wait_s)}
             )
         try:
-            with plainly(self._brain):
-                access = await self._brain.ask(lambda conn: tokens.admitted(conn, secret))
+            access = await self._look(secret, address)
         except CouldNotRun as unusable:
             logs.warning("a token could not be looked up", because=presentable(unusable.message))
             return error(503, unusable.code, "the brain cannot answer at the moment", "try again in a while")
         if access is None:
             self._good.pop(shown, None)
-            self._failures.note(address)
             return _refused(
                 "bad_token", "the token is not known, was revoked or has expired", challenge="invalid_token"
             )
         self._remember(shown)
         return access
+
+    async def _turn_of(self, address: str) -> int | None:
+        """None once the address may try; in how many seconds it may, where it has failed too often.
+
+        Where that hangs on what is under way, it is waited for: whoever asks in parallel gets no more tries by that.
+        """
+        wait_s = self._failures.wait_s(address)
+        while wait_s is None and not self._failures.may_try(address):
+            self._ended.clear()
+            await self._ended.wait()
+            wait_s = self._failures.wait_s(address)
+        return wait_s
+
+    async def _look(self, secret: str, address: str) -> Access | None:
+        self._failures.begin(address)
+        has_failed = False
+        try:
+            with plainly(self._brain):
+                access = await self._brain.ask(lambda conn: tokens.admitted(conn, secret))
+            has_failed = access is None
+            return access
+        finally:
+            self._failures.end(address, has_failed=has_failed)
+            self._ended.set()
 
     def _remember(self, shown: bytes) -> None:
         self._good[shown] = None

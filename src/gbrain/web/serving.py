@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gbrain.app.brain import Brain
 from gbrain.errors import DatabaseUnusable
+from gbrain.web.connections import Patience, connections_with
 from gbrain.web.listening import shown, url_of
 from gbrain.web.site import site_of
 
@@ -20,20 +22,29 @@ CONNECTIONS = 8
 
 _SECONDS_TO_FINISH = 3
 """What is under way when it is told to stop has so long."""
-_MOST_AT_ONCE = 500
-_KEPT_OPEN_S = 30
+MOST_AT_ONCE = 500
+"""So many connections have a place."""
+_BACKLOG = 128
+"""So many are accepted at one go: no more than there are files for, beyond those that have a place."""
 
 
-async def serve(brain: Brain, sock: socket.socket, host: str, say: Callable[[str], None]) -> None:
+async def serve(
+    brain: Brain, sock: socket.socket, host: str, say: Callable[[str], None], *, patience: Patience | None = None
+) -> None:
     """Serve until cancelled, then end in order; raises DatabaseUnusable where the database has gone away for good."""
     site = site_of(brain, [shown(host), *brain.settings.allowed_hosts])
-    server = _Server(_config(site), is_up=lambda: say(f"listening on {url_of(host, sock)}"))
+    server = _Server(_config(site, patience or Patience()), is_up=lambda: _introduce(url_of(host, sock), say))
     serving = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         await _while_there(brain, serving)
     finally:
         server.should_exit = True
         await serving
+
+
+def _introduce(url: str, say: Callable[[str], None]) -> None:
+    say(f"listening on {url}")
+    say(f"agents speak MCP to {url}/mcp, each with a token: gbrain tokens add NAME")
 
 
 async def _while_there(brain: Brain, serving: asyncio.Task[None]) -> None:
@@ -63,18 +74,19 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(site: ASGIApp) -> uvicorn.Config:
+def _config(site: ASGIApp, patience: Patience) -> uvicorn.Config:
     return uvicorn.Config(
         site,
         loop="asyncio",
-        http="h11",
+        http=connections_with(patience),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_MOST_AT_ONCE,
-        timeout_keep_alive=_KEPT_OPEN_S,
+        limit_concurrency=MOST_AT_ONCE,
+        backlog=_BACKLOG,
+        timeout_keep_alive=math.ceil(patience.head_s),
         timeout_graceful_shutdown=_SECONDS_TO_FINISH,
     )
