@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from gbrain.app.plainly import plainly
-from gbrain.documents.search import snippet_of
+from gbrain.documents.search import noted, snippet_of
+from gbrain.documents.values import presentable
 from gbrain.domain.paths import display
 from gbrain.domain.search import Asked, Hit, Mode
 from gbrain.mcp import schemas
@@ -45,13 +47,14 @@ async def _answer(call: Call) -> dict[str, Any]:
     end = offset + len(found.hits)
     return {
         "mode": found.mode.value,
-        "hits": [_hit(hit) for hit in found.hits if call.access.sees(hit.source_id)],
-        "notes": [{"code": note.code, "message": note.message, "hint": note.hint} for note in found.notes],
+        "hits": [await _hit(hit) for hit in found.hits if call.access.sees(hit.source_id)],
+        "notes": noted(found.notes),
         "next_cursor": cursor("search", arguments, end) if found.is_more and end < DEEPEST else None,
     }
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+async def _hit(hit: Hit) -> dict[str, Any]:
+    await asyncio.sleep(0)  # to make a snippet may take 10 ms: others are let in between
     return {
         "source_id": hit.source_id,
         "slug": hit.slug,
@@ -62,8 +65,8 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "content": {
             "untrusted": True,
-            "title": hit.title,
-            "headings": list(hit.headings),
+            "title": presentable(hit.title),
+            "headings": list(map(presentable, hit.headings)),
             "snippet": snippet_of(hit, width=_LONGEST_SNIPPET).text,
         },
     }
