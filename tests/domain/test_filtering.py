@@ -65,7 +65,14 @@ def test_a_pattern_of_many_stars_is_no_work() -> None:
 
 @pytest.mark.parametrize(
     ("matter", "tags"),
-    [({}, set()), ({"tags": "#a, b c"}, {"a", "b", "c"}), ({"tag": ["X y"]}, {"x y"}), ({"tags": {"a": 1}}, set())],
+    [
+        ({}, set()),
+        ({"tags": "#a, b c"}, {"a", "b", "c"}),
+        ({"tag": ["X y"]}, {"x y"}),
+        ({"tags": {"a": 1}}, set()),
+        ({"tags": [3.11, "b"]}, {"3.11", "b"}),
+        ({"tags": 3.11}, {"3.11"}),
+    ],
 )
 def test_tags_are_read_as_people_write_them(matter: dict[str, Any], tags: set[str]) -> None:
     assert tags_of(matter) == tags

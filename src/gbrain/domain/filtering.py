@@ -68,8 +68,8 @@ def tags_of(matter: dict[str, Any]) -> set[str]:
     """The tags of a page, in lower case, without `#`: a list, or a text with commas or white space between them."""
     found: set[str] = set()
     for value in (matter.get("tags"), matter.get("tag")):
-        parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value if isinstance(value, list) else []
-        found |= {str(part).strip().lower().removeprefix("#") for part in parts if isinstance(part, str | int)}
+        parts = re.split(r"[,\s]+", value) if isinstance(value, str) else value if isinstance(value, list) else [value]
+        found |= {str(part).strip().lower().removeprefix("#") for part in parts if isinstance(part, str | int | float)}
     return found - {""}
 
 
