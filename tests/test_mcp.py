@@ -421,6 +421,19 @@ def test_a_signal_ends_it_though_input_goes_on(filled: BrainCommand, number: sig
         assert process.stderr.read() == b""
 
 
+def test_a_signal_that_comes_with_a_message_ends_it_quietly_too(filled: BrainCommand) -> None:
+    for _ in range(8):
+        with _started(filled) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(_messages() + b"".join(_messages(_call(n, "list_sources", {})) for n in range(2, 40)))
+            process.stdin.flush()
+            process.stdout.readline()
+            process.terminate()
+            _, said = process.communicate(timeout=DEADLINE_S)
+            assert (process.returncode, said) == (0, b"")
+
+
 def test_a_reader_that_has_gone_away_ends_nothing_badly(filled: BrainCommand) -> None:
     with _started(filled) as process:
         assert process.stdin is not None

@@ -45,10 +45,24 @@ async def _serve(server: Server[Any]) -> None:
         async with asyncio.TaskGroup() as both:
             reading = both.create_task(_read(questions, send_in, send_out.clone(), under_way))
             both.create_task(_write(answers, receive_out, under_way))
-            await server.run(receive_in, send_out, server.create_initialization_options())
+            with _cancelled_in_order():
+                await server.run(receive_in, send_out, server.create_initialization_options())
     if not reading.result():
         hint = "send less at once; what was asked before was answered"
         raise CouldNotRun(f"a message of more than {LONGEST_MESSAGE_BYTES:,} bytes came in", hint=hint)
+
+
+@contextmanager
+def _cancelled_in_order() -> Iterator[None]:
+    """A message that comes in at the moment of a cancellation is none that the SDK can hand on, and no error."""
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        task = asyncio.current_task()
+        _, others = errors.split((anyio.BrokenResourceError, asyncio.CancelledError))
+        if others is None and task is not None and task.cancelling():
+            raise asyncio.CancelledError from errors
+        raise
 
 
 class _UnderWay:
