@@ -133,8 +133,6 @@ async def test_equal_pages_come_once_each_however_they_are_paged(brain: BrainCom
 async def test_the_page_that_has_the_phrase_comes_first_however_many_have_its_words(
     brain: BrainCommand, mode: Mode
 ) -> None:
-    for query in ('alpha "alpha beta"', '"alpha beta"', 'alpha "alpha beta" "before beta"'):
-        assert (await slugs(brain, "phrases", query, mode, limit=2))[0] in ("zz", "q0000")
     assert (await slugs(brain, "phrases", 'alpha "alpha beta"', mode, limit=1)) == ["zz"]
     assert (await slugs(brain, "phrases", '"alpha beta"', mode)) == ["zz"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from support.commands import BrainCommand
 from support.repositories import Repository
@@ -64,6 +67,37 @@ def test_a_sync_with_nothing_new_loads_no_web_no_models_and_no_logs(
         assert _tops(_loaded(command, "sync", "--all")) & (HEAVY | {"structlog"}) == set()
     assert _tops(_loaded(embedding, "embed")) & HEAVY == set()
     assert _tops(_loaded(embedding, "models")) & HEAVY == set()
+
+
+def test_a_search_with_vectors_loads_neither_numpy_nor_the_model(brain: BrainCommand, repository: Repository) -> None:
+    brain.add("wiki", repository.folder)
+    embedding = replace(brain, environ={"GBRAIN_EMBEDDER": "local"})
+    embedding.run("sync", "--all")
+    document = json.loads(embedding.run("search", "--json", "some words").out)
+    assert (document["mode"], document["notes"]) == ("hybrid", [])
+    assert _tops(_loaded(embedding, "search", "some words")) & HEAVY == set()
+
+
+@pytest.mark.parametrize("arguments", [["sources", "list"], ["sources", "status", "--watch"]])
+def test_garbage_is_collected_once_the_work_begins(brain: BrainCommand, arguments: list[str]) -> None:
+    program = """
+import gc, sys
+from gbrain.app import brain, readings
+from gbrain.services import registry
+from gbrain.entry import main
+
+async def looking(*_):
+    print(gc.isenabled(), file=sys.stderr)
+    raise KeyboardInterrupt
+
+registry.current_sources = readings.read_dashboard = looking
+gc.enable()
+main()
+"""
+    brain.run("init")
+    done = subprocess.run([sys.executable, "-c", program, *arguments], env=brain.env(), capture_output=True, text=True)
+    assert "True" in done.stderr.split()
+    assert "False" not in done.stderr.split()
 
 
 def _loaded(brain: BrainCommand, *arguments: str) -> set[str]:

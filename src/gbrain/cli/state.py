@@ -76,7 +76,7 @@ async def _within(
     with _stoppable(told):
         try:
             async with open_brain(settings, conninfo, connections=connections) as brain:
-                _collect_garbage()
+                collect_garbage()
                 return await work(brain)
         except asyncio.CancelledError:
             if not told:
@@ -108,10 +108,11 @@ def _stoppable(told: list[signal.Signals]) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _collect_garbage() -> None:
-    """From now on, but not of what is loaded, none of which goes again."""
-    gc.freeze()
-    gc.enable()
+def collect_garbage() -> None:
+    """From now on: no command does while it is loaded. What is loaded is passed over, since none of it goes again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 class Terminated(BaseException):

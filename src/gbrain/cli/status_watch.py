@@ -14,7 +14,7 @@ from types import FrameType
 from gbrain.app.readings import readings
 from gbrain.app.settings import Settings
 from gbrain.cli.answer import ReaderGone, is_drawable, tell
-from gbrain.cli.state import Terminated
+from gbrain.cli.state import Terminated, collect_garbage
 from gbrain.cli.status_surfaces import EVERY_SECONDS, Stream, Surface, seen_by
 from gbrain.errors import CouldNotRun
 
@@ -25,6 +25,7 @@ def watch(settings: Settings, *, quiet: bool, color: bool, as_json: bool) -> Non
     Raises CouldNotRun where the first round finds nothing to show; any later one is made up for by the next.
     """
     say = (lambda text: None) if quiet else tell
+    collect_garbage()
     stopped = suppress(KeyboardInterrupt, Terminated, ReaderGone)
     with stopped, _surface(color=color, as_json=as_json) as surface, _stoppable():
         asyncio.run(_rounds(settings, say, surface))

@@ -33,8 +33,9 @@ class Meant:
 class Nearness:
     """The texts of some sources that are nearest to what was asked, by number.
 
-    A text's nearness does not depend on which others fit. Beside words it is a share of what the nearest gets, measured
-    from the `NEAREST`th; `alone`, it is the cosine as a share of the nearest one's.
+    A text's nearness depends on the pages that fields let through, and on no word or phrase that must not be there.
+    Beside words it is a share of what the nearest gets, measured from the `NEAREST`th; `alone`, it is the cosine as a
+    share of the nearest one's.
     """
 
     def __init__(self, conn: Connection, meant: Meant, sources: Sequence[str], *, alone: bool) -> None:

@@ -29,7 +29,7 @@ VECTOR, PHRASES, NAME = "(vector)", "(phrases)", "(name)"
 
 _TEXTS_A_PAGE, _MORE = 4, 4
 _LONGEST_NAME = 200
-_MOST_NAMED = 100
+_MOST_TITLED = 1000
 _FEW_PAGES = 20_000
 _LISTED_AT_ONCE = 50
 
@@ -76,13 +76,13 @@ class Search:
 
     @property
     def _is_phrases_alone(self) -> bool:
-        return bool(len(self._phrases)) and not self._query.wanted.words
+        return bool(self._phrases) and not self._query.wanted.words
 
     async def _find_named(self, titled: Iterable[int]) -> frozenset[int]:
         """The first texts of pages whose title is what was asked, which these are, and of those whose slug is."""
         pages = ((source, edition) for source, editions in self._slugs.items() for edition in editions)
-        found = [await self._index.number_of(source, edition, 0) for source, edition in islice(pages, _MOST_NAMED)]
-        return frozenset([*islice(titled, _MOST_NAMED), *(number for number in found if number is not None)])
+        found = [await self._index.number_of(source, edition, 0) for source, edition in pages]
+        return frozenset([*islice(titled, _MOST_TITLED), *(number for number in found if number is not None)])
 
     async def _ranked(self, ranking: Ranking, count: int) -> list[Hit]:
         """More texts are looked at until none of the others can come before those that are shown."""
@@ -123,7 +123,7 @@ class Search:
     async def _candidates(self, ranking: Ranking, numbers: Sequence[int]) -> list[Candidate]:
         """Those of the texts that may be shown, each with its score."""
         places = [place for place in await self._index.places(numbers) if self._fitting.has(place.edition)]
-        if len(self._phrases):
+        if self._phrases:
             unread = set(self._phrases.to_read([place.number for place in places]))
             await self._phrases.read(await self._read([place for place in places if place.number in unread]))
             places = [place for place in places if self._says_enough(place.number)]

@@ -16,6 +16,9 @@ from gbrain.store.segments import firsts, numbers
 from gbrain.store.statements import of_model, statements
 
 SQL = statements("search")
+MOST_NAMED = 100
+"""So many pages of one name are looked at in a source: of `index` and `readme` there may be thousands."""
+
 _PIECE = 5000
 
 
@@ -103,10 +106,10 @@ async def moment(conn: Connection) -> AsyncIterator[None]:
 async def scope(conn: Connection, slug: str | None = None) -> dict[str, Scope]:
     """The sources that may be searched, by id; in each the pages with this slug, in whatever folder."""
     found: dict[str, Scope] = {}
-    values = {"name": slug, "last": slug and slug.rpartition("/")[2]}
+    values = {"name": slug, "last": slug and slug.rpartition("/")[2], "most": MOST_NAMED}
     rows = await (await conn.execute(SQL["scope"], values, binary=True)).fetchall()
     for source, federated, model, places, pending, named, segment, texts, lexemes, checksum, rule in rows:
-        one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named or [], []))
+        one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named, []))
         if segment is not None and rule == LEXEME_RULE:
             one.segments.append(SegmentHead(segment, texts, lexemes, checksum))
         elif segment is not None:

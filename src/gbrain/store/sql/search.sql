@@ -6,21 +6,22 @@ BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 -- and how many of the source's texts lack its vector, its pages of a name, and its segments, oldest first, with the rule
 -- that each was made by. A page is of a name if its slug is that or ends in it; equal slugs are told apart behind a `~`.
 -- name: scope
-WITH named AS (
-    SELECT source_id, array_agg(edition ORDER BY edition) AS editions FROM gbrain.pages
-    WHERE split_part(substring(slug FROM '[^/]*$'), '~', 1) = %(last)s
-      AND ('/' || split_part(slug, '~', 1)) LIKE '%%/' || %(name)s AND edition > 0
-    GROUP BY source_id
+WITH searched AS MATERIALIZED (
+    SELECT s.id, s.federated, ARRAY(
+        SELECT p.edition FROM gbrain.pages AS p
+        WHERE p.source_id = s.id AND split_part(substring(p.slug FROM '[^/]*$'), '~', 1) = %(last)s
+          AND ('/' || split_part(p.slug, '~', 1)) LIKE '%%/' || %(name)s AND p.edition > 0
+        LIMIT %(most)s
+    ) AS named
+    FROM gbrain.sources AS s WHERE s.archived_at IS NULL
 )
-SELECT s.id, s.federated, m.id, st.chunks, coalesce(v.pending, 0), n.editions,
+SELECT s.id, s.federated, m.id, st.chunks, coalesce(v.pending, 0), s.named,
        g.id, g.texts, g.lexemes, g.checksum, g.rule
-FROM gbrain.sources AS s
-LEFT JOIN named AS n ON n.source_id = s.id
+FROM searched AS s
 JOIN gbrain.states AS st ON st.source_id = s.id
 LEFT JOIN gbrain.models AS m ON m.state = 'active'
 LEFT JOIN gbrain.coverage AS v ON v.model_id = m.id AND v.source_id = s.id
 LEFT JOIN gbrain.segments AS g ON g.source_id = s.id
-WHERE s.archived_at IS NULL
 ORDER BY s.id, g.id
 
 -- Where some words stand.
