@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from embedded.conftest import Home, mounted, until
+from gbrain.postgres import cluster
 from gbrain.postgres.account import account_of
 from gbrain.postgres.answer import SOCKET_NAME
+from gbrain.postgres.binaries import wheel_binaries
 
 
 @pytest.mark.parametrize("moment", range(10))
@@ -40,6 +43,32 @@ def test_an_interrupt_during_a_start_leaves_a_home_that_starts(anyones_home: Hom
         assert not list(anyones_home.places.base.glob("postgres.new-*"))
     until(lambda: anyones_home.postmaster is None)
     assert anyones_home.use()["role"] == "gbrain"
+
+
+def test_what_is_written_while_a_failed_creation_is_removed_goes_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def rmtree_beside_a_writer(folder: Path, *, ignore_errors: bool) -> None:
+        if not written:
+            written.append(Path(folder) / "late")
+            written[0].write_text("by what initdb has started")
+            return
+        rmtree(folder, ignore_errors=ignore_errors)
+
+    def failing(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    rmtree = shutil.rmtree
+    home.path.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(shutil, "rmtree", rmtree_beside_a_writer)
+    monkeypatch.setattr(cluster, "_run", failing)
+    account = account_of(home.places, lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        cluster.create(home.places, account, wheel_binaries())
+    assert written
+    assert not list(home.places.base.glob("postgres.new-*"))
 
 
 def test_a_server_killed_while_in_use_is_started_anew_for_the_next(anyones_home: Home) -> None:

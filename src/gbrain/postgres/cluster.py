@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,7 @@ None is for speed: of those tried (`benchmarks/settings.py`) none gained more on
 
 _SMALL_SHARED_MEMORY_BYTES = 512 * 1024 * 1024
 _INITDB_DEADLINE_S = 300.0
+_LAST_WRITES_S, _PAUSE_S = 5.0, 0.02
 
 
 def exists(places: Places) -> bool:
@@ -63,7 +65,7 @@ def create(places: Places, account: Account, binaries: Binaries) -> None:
         aside.rename(places.data)
         _sync_folder(places.base)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove_at_last(aside)
         raise
 
 
@@ -148,6 +150,14 @@ def _run(command: list[str], account: Account, statement: str = "") -> None:
     )
     if done.returncode != 0:
         raise failure("The brain's database could not be created", done.stdout.decode(errors="replace"))
+
+
+def _remove_at_last(folder: Path) -> None:
+    """Delete it, again as long as it comes back: what `initdb` has started may write for a moment after its own end."""
+    deadline = time.monotonic() + _LAST_WRITES_S
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_PAUSE_S)
 
 
 def _sync_folder(folder: Path) -> None:
