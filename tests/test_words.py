@@ -66,6 +66,8 @@ def test_what_was_indexed_by_another_rule_is_said_and_indexed_anew_by_the_sync_t
 ) -> None:
     with psycopg.connect(synced.url or "", autocommit=True) as conn:
         conn.execute("UPDATE gbrain.segments SET rule = 0")
+        conn.execute("UPDATE gbrain.postings SET entries = 'read by no one'")
+    inside.run(synced, "sources", "verify", "wiki")
     found = inside.run(synced, "search", "wiki", "--mode", "keyword")
     assert (found.out, "another version" in found.err) == ("nothing found\n", True)
     row = inside.run(synced, "sync", "--all", "--full", "--json").sources()["wiki"]

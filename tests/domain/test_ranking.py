@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gbrain.domain import ranking
-from gbrain.domain.bm25 import K1, B, length_of, rarity
-from gbrain.domain.postings import packed
+from gbrain.domain.bm25 import CODES, K1, TIMES_BITS, B, length_of, rarity, times_of
+from gbrain.domain.postings import NUMBER_SHIFT, packed
 from gbrain.domain.ranking import Collection, Ranking, Word
 
 TEXTS = 60
 ENTRIES = st.dictionaries(
-    st.integers(0, TEXTS - 1), st.tuples(st.integers(1, 255), st.integers(0, 255)), max_size=TEXTS
+    st.integers(0, TEXTS - 1), st.tuples(st.integers(0, 15), st.integers(0, (CODES >> TIMES_BITS) - 1)), max_size=TEXTS
 )
 ASKED = st.lists(st.tuples(ENTRIES, st.integers(1, 3)), max_size=4)
 
@@ -27,7 +27,10 @@ def word(name: str, entries: dict[int, tuple[int, int]], *, cut: int = TEXTS) ->
     """A word in two segments, the second of which begins with the text `cut`."""
     parts = [{n: e for n, e in entries.items() if n < cut}, {n - cut: e for n, e in entries.items() if n >= cut}]
     packs = [
-        packed(array("Q", [n << 16 | length << 8 | times for n, (times, length) in sorted(p.items())])) for p in parts
+        packed(
+            array("I", [n << NUMBER_SHIFT | length << TIMES_BITS | times for n, (times, length) in sorted(p.items())])
+        )
+        for p in parts
     ]
     parts_with_any = [(first, data) for first, data in ((0, packs[0]), (cut, packs[1])) if data]
     return Word(lexeme=name, entries=tuple(parts_with_any))
@@ -58,7 +61,7 @@ def by_formula(asked: list[tuple[dict[int, tuple[int, int]], int]], number: int,
     total = 0.0
     for entries, times_asked in asked:
         if number in entries:
-            times, code = entries[number]
+            times, code = times_of(entries[number][0]), entries[number][1]
             idf = math.log(1 + (TEXTS - len(entries) + 0.5) / (len(entries) + 0.5))
             norm = K1 * (1 - B + B * length_of(code) / mean)
             total += times_asked * idf * times * (K1 + 1) / (times + norm)

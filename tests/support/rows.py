@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 
-from gbrain.domain.postings import unpacked
+from gbrain.domain.bm25 import CODES
+from gbrain.domain.postings import NUMBER_SHIFT, unpacked
 
 _QUERIES = {
     "states": """
@@ -42,7 +43,7 @@ def rows(conninfo: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def words(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
-    """What the index has of each place of a page: its terms, how often each stands in it, and its length's code."""
+    """What the index has of each place of a page: its terms with their codes: how often, and how long it is."""
     found: dict[tuple[str, bytes, int], list[tuple[int, int, int]]] = {}
     pages = {row[0]: row[1:] for row in conn.execute("SELECT edition, source_id, path FROM gbrain.pages")}
     postings = defaultdict(list)
@@ -52,10 +53,10 @@ def words(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
         which, first = array("q", editions), array("I", starts)
         for term, entries in postings[segment]:
             for entry in entries:
-                at = bisect_right(first, entry >> 16) - 1
+                at = bisect_right(first, entry >> NUMBER_SHIFT) - 1
                 if which[at] in pages:
-                    key = (*pages[which[at]], (entry >> 16) - first[at])
-                    found.setdefault(key, []).append((term, entry & 255, entry >> 8 & 255))
+                    key = (*pages[which[at]], (entry >> NUMBER_SHIFT) - first[at])
+                    found.setdefault(key, []).append((term, entry & CODES - 1))
     return [(*key, sorted(of_place)) for key, of_place in sorted(found.items())]
 
 

@@ -24,7 +24,7 @@ import Stemmer
 if TYPE_CHECKING:
     from regex import Pattern
 
-LEXEME_RULE = 2
+LEXEME_RULE = 3
 """Raised whenever a text may get other lexemes."""
 
 LONGEST = 64

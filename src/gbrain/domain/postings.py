@@ -1,33 +1,37 @@
 """Where each word stands: what one process counts in a text, and what the index keeps of a word.
 
-An entry of the index is 64 bits, little-endian: a text's number within a segment, the code of its length (8 bits), and
-how often the word stands in it (8 bits). The entries of a word stand in order of the texts.
+An entry of the index is 32 bits, little-endian: a text's number within a segment (22 bits), the code of its length
+(6 bits), and that of how often the word stands in it (4 bits). The entries of a word stand in order of the texts.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gbrain.domain import lexing
-from gbrain.domain.bm25 import MOST_TIMES, length_code
+from gbrain.domain.bm25 import CODES, TIMES_BITS, length_code, length_of, times_code
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ENTRY_BYTES = 8
-_NUMBER_SHIFT, _LENGTH_SHIFT = 16, 8
+ENTRY_BYTES = 4
+NUMBER_SHIFT = CODES.bit_length() - 1
+MOST_TEXTS = 1 << 32 - NUMBER_SHIFT
+"""So many texts a segment holds at most."""
+
+_TIMES_CODES = bytes([times_code(times) for times in range(256)])
 _MASK = (1 << 64) - 1
 _FEW = 50_000
 """So many entries are sorted without numpy, which takes 0.1 s to import."""
 
 
 class Words(NamedTuple):
-    """The terms of a text (64 bits each, signed, in this machine's order); how often each stands in it, a byte each."""
+    """The terms of a text, 64 bits each, signed, in this machine's order; the code of how often each stands there."""
 
     terms: bytes
     times: bytes
@@ -45,28 +49,28 @@ def words_of(text: str) -> Words:
     try:
         kept = bytes(each)
     except ValueError:
-        kept = bytes([min(times, MOST_TIMES) for times in each])
-    return Words(array("q", found).tobytes(), kept, length_code(sum(each)))
+        kept = bytes([min(times, 255) for times in each])
+    return Words(array("q", found).tobytes(), kept.translate(_TIMES_CODES), length_code(sum(each)))
 
 
 def with_name(words: Words, name: str) -> Words:
     """The words of a text that is looked up by a name too (`lexing.name`), which makes it no longer."""
-    return Words(words.terms + array("q", [lexing.term(name)]).tobytes(), words.times + b"\1", words.length)
+    return Words(words.terms + array("q", [lexing.term(name)]).tobytes(), words.times + _TIMES_CODES[1:2], words.length)
 
 
 def inverted(texts: Sequence[Words]) -> Iterator[tuple[int, bytes]]:
-    """Each term with its entries, in order of term; the texts are numbered as they come."""
+    """Each term with its entries, in order of term; the texts, at most `MOST_TEXTS`, are numbered as they come."""
     return (_sorted if sum(len(words.times) for words in texts) <= _FEW else _sorted_fast)(texts)
 
 
 def _sorted(texts: Sequence[Words]) -> Iterator[tuple[int, bytes]]:
     found: dict[int, list[int]] = defaultdict(list)
     for number, words in enumerate(texts):
-        base = number << _NUMBER_SHIFT | words.length << _LENGTH_SHIFT
+        base = number << NUMBER_SHIFT | words.length << TIMES_BITS
         for term, times in zip(array("q", words.terms), words.times, strict=True):
             found[term].append(base + times)
     for term in sorted(found):
-        yield term, packed(array("Q", found[term]))
+        yield term, packed(array("I", found[term]))
 
 
 def _sorted_fast(texts: Sequence[Words]) -> Iterator[tuple[int, bytes]]:
@@ -76,18 +80,18 @@ def _sorted_fast(texts: Sequence[Words]) -> Iterator[tuple[int, bytes]]:
     lengths = np.fromiter((words.length for words in texts), np.int64, len(texts))
     terms = np.frombuffer(b"".join([words.terms for words in texts]), np.int64)
     times = np.frombuffer(b"".join([words.times for words in texts]), np.uint8)
-    bases = np.arange(len(texts)) << _NUMBER_SHIFT | lengths << _LENGTH_SHIFT
-    return grouped(terms, np.repeat(bases, counts) + times.astype(np.int64))
+    bases = (np.arange(len(texts)) << NUMBER_SHIFT | lengths << TIMES_BITS).astype(np.uint32)
+    return grouped(terms, np.repeat(bases, counts) + times)
 
 
-def grouped(terms: NDArray[np.int64], entries: NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+def grouped(terms: NDArray[np.int64], entries: NDArray[np.uint32]) -> Iterator[tuple[int, bytes]]:
     """Each term with its entries, in order of term; those of one term as they come."""
     import numpy as np
 
     if not len(terms):
         return
     order = np.argsort(terms, kind="stable")
-    terms, data = terms[order], entries[order].astype("<u8").tobytes()
+    terms, data = terms[order], entries[order].astype("<u4").tobytes()
     starts = np.concatenate(([0], np.flatnonzero(np.diff(terms)) + 1))
     ends = np.append(starts[1:], len(terms))
     for term, start, end in zip(terms[starts].tolist(), starts.tolist(), ends.tolist(), strict=True):
@@ -97,14 +101,14 @@ def grouped(terms: NDArray[np.int64], entries: NDArray[np.int64]) -> Iterator[tu
 def packed(entries: array[int]) -> bytes:
     """Entries as they are kept."""
     if sys.byteorder == "big":
-        entries = array("Q", entries)
+        entries = array("I", entries)
         entries.byteswap()
     return entries.tobytes()
 
 
 def unpacked(data: bytes) -> array[int]:
     """The entries that were packed."""
-    entries = array("Q", data)
+    entries = array("I", data)
     if sys.byteorder == "big":
         entries.byteswap()
     return entries
@@ -117,7 +121,7 @@ def checksum(words: Sequence[tuple[int, bytes]]) -> int:
     import numpy as np
 
     sizes = np.fromiter((len(data) for _, data in words), np.int64, len(words))
-    entries = np.frombuffer(b"".join([data for _, data in words]), "<u8").astype(np.uint64)
+    entries = np.frombuffer(b"".join([data for _, data in words]), "<u4").astype(np.uint64)
     terms = np.fromiter((term for term, _ in words), np.int64, len(words)).astype(np.uint64)
     sums = np.add.reduceat(entries, np.cumsum(sizes // ENTRY_BYTES) - sizes // ENTRY_BYTES)
     return int(((sums + sizes.astype(np.uint64)) * (2 * terms + np.uint64(1))).sum())
@@ -135,17 +139,22 @@ def merged(
     terms, entries = [], []
     for words, renumbered in parts:
         sizes = [len(data) // ENTRY_BYTES for _, data in words]
-        old = np.frombuffer(b"".join([data for _, data in words]), "<u8").astype(np.int64)
-        new = renumbered[old >> _NUMBER_SHIFT]
+        old = np.frombuffer(b"".join([data for _, data in words]), "<u4").astype(np.uint32)
+        new = renumbered[old >> NUMBER_SHIFT]
         kept = new >= 0
         terms.append(np.repeat(np.array([term for term, _ in words], np.int64), sizes)[kept])
-        entries.append((new[kept] << _NUMBER_SHIFT) | (old[kept] & ((1 << _NUMBER_SHIFT) - 1)))
+        entries.append((new[kept] << NUMBER_SHIFT).astype(np.uint32) | old[kept] & np.uint32(CODES - 1))
     return grouped(np.concatenate(terms), np.concatenate(entries))
 
 
-def total_times(words: Sequence[tuple[int, bytes]]) -> int:
-    """How many lexemes the texts have that these words of a segment stand in: how often all of them stand there."""
+def note_lengths(words: Sequence[tuple[int, bytes]], codes: NDArray[np.uint8]) -> None:
+    """Write the codes of the lengths of texts, as far as these words of a segment tell them, at the texts' numbers."""
     import numpy as np
 
-    entries = np.frombuffer(b"".join([data for _, data in words]), "<u8")
-    return int((entries & np.uint64((1 << _LENGTH_SHIFT) - 1)).sum())
+    entries = np.frombuffer(b"".join([data for _, data in words]), "<u4")
+    codes[entries >> NUMBER_SHIFT] = entries >> TIMES_BITS & (CODES >> TIMES_BITS) - 1
+
+
+def total_length(codes: Iterable[int]) -> int:
+    """How many lexemes texts with these codes of their lengths have, about."""
+    return round(sum(length_of(code) * texts for code, texts in Counter(codes).items()))

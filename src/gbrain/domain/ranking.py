@@ -11,13 +11,14 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from gbrain.domain.bm25 import rarity, saturation
-from gbrain.domain.postings import ENTRY_BYTES, unpacked
+from gbrain.domain.bm25 import CODES, rarity, saturation
+from gbrain.domain.postings import ENTRY_BYTES, NUMBER_SHIFT, unpacked
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_CODE = CODES - 1
 _FEW = 20_000
 """So many entries are added up without numpy, which takes 0.1 s to import; fewer where it is imported already."""
 _FEW_BESIDE_NUMPY = 500
@@ -44,7 +45,7 @@ class Word:
 
     def numbers(self) -> Iterator[int]:
         """Those texts."""
-        return (first + (entry >> 16) for first, data in self.entries for entry in unpacked(data))
+        return (first + (entry >> NUMBER_SHIFT) for first, data in self.entries for entry in unpacked(data))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class Ranking:
         for word, weight in zip(self._words, self._weights, strict=True):
             entry = _entry_of(word, number)
             if entry is not None:
-                found[word.lexeme] = weight * table[entry >> 8 & 255][entry & 255]
+                found[word.lexeme] = weight * table[entry & _CODE]
         return found
 
     def _added(self) -> dict[int, float]:
@@ -106,8 +107,8 @@ class Ranking:
         for word, weight in zip(self._words, self._weights, strict=True):
             for first, data in word.entries:
                 for entry in unpacked(data):
-                    number = first + (entry >> 16)
-                    found[number] = found.get(number, 0.0) + weight * table[entry >> 8 & 255][entry & 255]
+                    number = first + (entry >> NUMBER_SHIFT)
+                    found[number] = found.get(number, 0.0) + weight * table[entry & _CODE]
         return found
 
 
@@ -170,9 +171,9 @@ def _block(
 
     base = min(first for _, first, _ in parts)
     sizes = [len(data) // ENTRY_BYTES for _, _, data in parts]
-    entries = np.frombuffer(b"".join([data for _, _, data in parts]), "<i8")
-    numbers = (entries >> 16) + np.repeat(np.array([first - base for _, first, _ in parts]), sizes)
-    added = table[entries & 0xFFFF] * np.repeat(np.array([weight for weight, _, _ in parts]), sizes)
+    entries = np.frombuffer(b"".join([data for _, _, data in parts]), "<u4")
+    numbers = (entries >> NUMBER_SHIFT) + np.repeat(np.array([first - base for _, first, _ in parts]), sizes)
+    added = table[entries & _CODE] * np.repeat(np.array([weight for weight, _, _ in parts]), sizes)
     sums = _zeros(1 << int(numbers.max(initial=0)).bit_length())
     try:
         np.add.at(sums, numbers, added)
@@ -195,7 +196,7 @@ def _zeros(size: int) -> NDArray[np.float64]:
 def _table(mean_length: float) -> NDArray[np.float64]:
     import numpy as np
 
-    return np.array(saturation(mean_length)).reshape(-1)
+    return np.array(saturation(mean_length))
 
 
 def _entry_of(word: Word, number: int) -> int | None:
@@ -203,7 +204,7 @@ def _entry_of(word: Word, number: int) -> int | None:
     if at < 0:
         return None
     first, data = word.entries[at]
-    entries = memoryview(data).cast("Q") if sys.byteorder == "little" else unpacked(data)
-    place = bisect_left(entries, (number - first) << 16)
-    found = place < len(entries) and entries[place] >> 16 == number - first
+    entries = memoryview(data).cast("I") if sys.byteorder == "little" else unpacked(data)
+    place = bisect_left(entries, (number - first) << NUMBER_SHIFT)
+    found = place < len(entries) and entries[place] >> NUMBER_SHIFT == number - first
     return entries[place] if found else None

@@ -27,7 +27,6 @@ async def _merged_some(pool: Pool, writer: Writer) -> bool:
     async with pool.connection() as conn:
         segments, texts = await compacting.segments_of(conn, writer.source_id)
     chosen = to_merge([one.texts for one in segments], texts)
-    if chosen is None:
-        return False
-    await retried(pool, writer, partial(compacting.merge, writer=writer, segments=segments[chosen]))
-    return True
+    for run in chosen:
+        await retried(pool, writer, partial(compacting.merge, writer=writer, segments=segments[run]))
+    return bool(chosen)

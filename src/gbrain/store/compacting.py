@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gbrain.domain.lexing import LEXEME_RULE
-from gbrain.domain.postings import checksum, merged, total_times
+from gbrain.domain.postings import checksum, merged, note_lengths, total_length
 from gbrain.store import leases
 from gbrain.store.batch import bound
 from gbrain.store.connection import Connection
@@ -35,14 +35,14 @@ class Segment(NamedTuple):
 
 
 async def segments_of(conn: Connection, source_id: str) -> tuple[list[Segment], int]:
-    """The segments of a source by today's rule, oldest first, and how many texts the source has."""
+    """The segments of a source by today's rule, in order of their editions, and how many texts the source has."""
     values = {"source": source_id, "rule": LEXEME_RULE}
     rows = await (await conn.execute(SQL["whole"], values, binary=True)).fetchall()
     found = [
         Segment(segment, texts, numbers(editions), struct.unpack(f"<{len(starts) // 4}I", starts))
         for segment, texts, editions, starts, _ in rows
     ]
-    return found, rows[0][4] if rows else 0
+    return sorted(found, key=lambda one: one.editions[:1]), rows[0][4] if rows else 0
 
 
 async def drop_outdated(conn: Connection, writer: Writer) -> int:
@@ -66,12 +66,12 @@ async def merge(conn: Connection, writer: Writer, segments: Sequence[Segment]) -
         if texts:
             head = Head(texts=texts, lexemes=0, checksum=0, editions=editions, starts=starts)
             segment = await insert(conn, writer.source_id, head)
-            total, lexemes = 0, 0
+            total, lengths = 0, np.zeros(texts, np.uint8)
             async for words in _stretches(conn, segments, [np.array(one, np.int64) for one in renumbered]):
                 await copy_postings(conn, segment, words)
                 total += checksum(words)
-                lexemes += total_times(words)
-            await seal(conn, segment, checksum=total, lexemes=lexemes)
+                note_lengths(words, lengths)
+            await seal(conn, segment, checksum=total, lexemes=total_length(lengths.tolist()))
         await bound(conn, writer.limit)
         await leases.prove(conn, writer.lease)
         for one in segments:

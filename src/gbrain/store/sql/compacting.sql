@@ -7,11 +7,11 @@ WHERE segment_id = %(segment)s AND term >= %(first)s AND term <= %(last)s ORDER 
 -- name: live_editions
 SELECT edition FROM gbrain.pages WHERE edition = ANY(%(editions)s)
 
--- The segments of a source, oldest first, whole but for their words; and how many texts the source has.
+-- The segments of a source, whole but for their words; and how many texts the source has.
 -- name: whole
 SELECT s.id, s.texts, s.editions, s.starts, st.chunks
 FROM gbrain.segments AS s JOIN gbrain.states AS st ON st.source_id = s.source_id
-WHERE s.source_id = %(source)s AND s.rule = %(rule)s ORDER BY s.id
+WHERE s.source_id = %(source)s AND s.rule = %(rule)s
 
 -- The segments of a source that were made by another rule.
 -- name: outdated

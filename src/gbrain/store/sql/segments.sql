@@ -20,7 +20,7 @@ COPY gbrain.postings (segment_id, term, entries) FROM STDIN (FORMAT binary)
 
 -- The segments of a source by whatever rule, with what is known of their words.
 -- name: sums
-SELECT id, checksum, texts, lexemes, editions, starts FROM gbrain.segments WHERE source_id = %(source)s ORDER BY id
+SELECT id, rule, checksum, texts, lexemes, editions, starts FROM gbrain.segments WHERE source_id = %(source)s ORDER BY id
 
 -- The next words of a segment.
 -- name: postings_after
