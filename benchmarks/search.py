@@ -212,11 +212,12 @@ async def _shares(home: Home) -> Callable[[str], float]:
     import psycopg
 
     from gbrain.domain.lexing import asked, term
+    from gbrain.domain.postings import ENTRY_BYTES
 
     with psycopg.connect(home.url or "") as conn:
-        rows = conn.execute("SELECT term, sum(length(entries)) / 8 FROM gbrain.postings GROUP BY term").fetchall()
+        rows = conn.execute("SELECT term, sum(length(entries)) FROM gbrain.postings GROUP BY term").fetchall()
         row = conn.execute("SELECT sum(texts) FROM gbrain.segments").fetchone()
-    texts = {one: int(number) for one, number in rows}
+    texts = {one: int(size) // ENTRY_BYTES for one, size in rows}
     total = int(row[0]) if row is not None else 1
     return lambda word: max((texts.get(term(lexeme), 0) for lexeme in asked(word)), default=0) / total
 

@@ -28,7 +28,7 @@ ALTER TABLE gbrain.segments ALTER COLUMN editions SET STORAGE EXTERNAL, ALTER CO
 
 CREATE INDEX segments_of_source ON gbrain.segments (source_id);
 
--- Where a word stands in a segment: `term` is 64 bits of its hash, `entries` 64 bits for each text.
+-- Where a word stands in a segment: `term` is 64 bits of its hash, `entries` 32 bits for each text (64 by rules before 3).
 CREATE TABLE gbrain.postings (
     segment_id bigint NOT NULL,
     term       bigint NOT NULL,
