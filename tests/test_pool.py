@@ -42,3 +42,22 @@ async def test_a_connection_that_works_is_kept_where_no_other_is_granted(server:
                 pass
         assert await (await only.execute("SELECT 2")).fetchone() == (2,)
         assert not pool.closed
+
+
+async def test_what_is_to_be_prepared_is_and_nothing_else(server: Server) -> None:
+    assert await prepared(server.url("postgres")) == ["SELECT 'told'"]
+
+
+async def test_nothing_is_prepared_behind_a_pooler(server: Server) -> None:
+    with pgbouncer(server) as port:
+        assert await prepared(f"postgresql://gbrain@127.0.0.1:{port}/postgres") == []
+
+
+async def prepared(url: str) -> list[str]:
+    """What the server has prepared for a connection on which two statements came often, one of them to be prepared."""
+    async with open_pool(url, size=1) as pool, pool.connection() as conn:
+        for _ in range(20):
+            await conn.execute("SELECT 'told'", prepare=True)
+            await conn.execute("SELECT 'not told'")
+        rows = await (await conn.execute("SELECT statement FROM pg_prepared_statements")).fetchall()
+    return [statement for (statement,) in rows]

@@ -15,6 +15,8 @@ from gbrain.errors import DatabaseUnusable, UsageError
 
 APPLICATION = "gbrain"
 CONNECT_SECONDS = 10
+_ONLY_WHEN_TOLD = 1 << 30
+"""So often a statement would have to come before it is prepared by itself."""
 WAIT_SECONDS = 60.0
 """How long work waits for a connection: writers never use all of them, so that one is free soon or none ever is."""
 
@@ -27,8 +29,9 @@ async def open_pool(conninfo: str, *, size: int, gone_after_s: float = 20.0) -> 
     """A pool of at most `size` connections, opened as they are needed and closed with the block.
 
     It closes too, and with it ends all waiting, when it has no connection left and could make none for `gone_after_s`.
-    Connections commit by themselves outside `transaction()`, and never prepare statements on the server: behind
-    pgbouncer in transaction mode the next statement may meet another server process.
+    Connections commit by themselves outside `transaction()`. They prepare a statement on the server where they are told
+    to, and only if nothing stands between: behind pgbouncer in transaction mode the next statement may meet another
+    server process.
     """
     gone = asyncio.Event()
     pool: Pool = AsyncConnectionPool(
@@ -42,6 +45,7 @@ async def open_pool(conninfo: str, *, size: int, gone_after_s: float = 20.0) -> 
         reconnect_failed=lambda pool: None if pool.get_stats()["pool_size"] else gone.set(),
         kwargs={"autocommit": True, "prepare_threshold": None},
         connection_class=AsyncConnection[tuple[Any, ...]],
+        configure=_let_prepare,
     )
     await pool.open()
     closing = asyncio.create_task(_close_when(gone, pool))
@@ -55,6 +59,13 @@ async def open_pool(conninfo: str, *, size: int, gone_after_s: float = 20.0) -> 
 async def _close_when(gone: asyncio.Event, pool: Pool) -> None:
     await gone.wait()
     await pool.close(timeout=1)
+
+
+async def _let_prepare(conn: Connection) -> None:
+    """Allow it where the server itself answers: a pooler gives each of its clients a number of its own."""
+    row = await (await conn.execute("SELECT pg_backend_pid()")).fetchone()
+    if row == (conn.info.backend_pid,):
+        conn.prepare_threshold = _ONLY_WHEN_TOLD
 
 
 async def connect(conninfo: str) -> Connection:

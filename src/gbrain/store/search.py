@@ -107,7 +107,7 @@ async def scope(conn: Connection, slug: str | None = None) -> dict[str, Scope]:
     """The sources that may be searched, by id; in each the pages with this slug, in whatever folder."""
     found: dict[str, Scope] = {}
     values = {"name": slug, "last": slug and slug.rpartition("/")[2], "most": MOST_NAMED}
-    rows = await (await conn.execute(SQL["scope"], values, binary=True)).fetchall()
+    rows = await (await conn.execute(SQL["scope"], values, binary=True, prepare=True)).fetchall()
     for source, federated, model, places, pending, named, segment, texts, lexemes, checksum, rule in rows:
         one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named, []))
         if segment is not None and rule == LEXEME_RULE:
@@ -123,7 +123,9 @@ async def postings(
     """Where terms stand: for each the segments it is in, with its entries."""
     found: dict[int, list[tuple[int, bytes]]] = defaultdict(list)
     values = {"segments": list(segment_ids), "terms": list(terms)}
-    for term, segment, entries in await (await conn.execute(SQL["postings"], values, binary=True)).fetchall():
+    for term, segment, entries in await (
+        await conn.execute(SQL["postings"], values, binary=True, prepare=True)
+    ).fetchall():
         found[term].append((segment, entries))
     return found
 
@@ -157,7 +159,7 @@ async def places(
         "ordinals": [ordinal for _, _, ordinal in wanted],
         "sources": list(sources),
     }
-    rows = await (await conn.execute(SQL["places"], values, binary=True)).fetchall()
+    rows = await (await conn.execute(SQL["places"], values, binary=True, prepare=True)).fetchall()
     return {row[0]: PlaceRow(*row) for row in rows}
 
 
