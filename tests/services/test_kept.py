@@ -7,14 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gbrain.services import words
-from gbrain.services.words import Kept
-from gbrain.store.search import SegmentHead
+from gbrain.services.words import Kept, Segment
 
 BOUND = 2000
 
 
-def head(number: int, checksum: bytes = b"12345678") -> SegmentHead:
-    return SegmentHead(number, 10, 100, checksum)
+def segment(number: int, checksum: bytes = b"12345678") -> Segment:
+    return number, checksum
 
 
 @pytest.fixture(autouse=True)
@@ -25,31 +24,39 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(asked=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 60)), max_size=80))
 def test_what_is_kept_is_what_was_read_and_stays_within_its_bound(asked: list[tuple[int, int, int]]) -> None:
     kept, read = Kept(), dict[tuple[int, int], bytes]()
-    for segment, term, entries in asked:
-        data = read.setdefault((segment, term), bytes([term]) * 8 * entries)
-        assert kept.entries(head(segment), term) in (None, data)
-        kept.keep_entries(head(segment), term, data)
-        held = [kept.entries(head(one), other) for one, other in read]
+    for number, term, entries in asked:
+        data = read.setdefault((number, term), bytes([term]) * 8 * entries)
+        assert kept.entries(term).get(segment(number)) in (None, data)
+        kept.keep_entries(term, {segment(number): data})
+        held = [kept.entries(other).get(segment(one)) for one, other in read]
         assert sum(len(data) for data in held if data is not None) <= BOUND
 
 
 def test_what_was_asked_for_last_stays_longest() -> None:
     kept = Kept()
     for term in (1, 2):
-        kept.keep_entries(head(1), term, b"x" * 700)
-    assert kept.entries(head(1), 1) == b"x" * 700
-    kept.keep_entries(head(1), 3, b"y" * 700)
-    assert [kept.entries(head(1), term) is not None for term in (1, 2, 3)] == [True, False, True]
+        kept.keep_entries(term, {segment(1): b"x" * 700})
+    assert kept.entries(1) == {segment(1): b"x" * 700}
+    kept.keep_entries(3, {segment(1): b"y" * 700})
+    assert [term for term in (1, 2, 3) if kept.entries(term)] == [1, 3]
 
 
 def test_a_word_that_stands_nowhere_is_not_asked_for_again() -> None:
     kept = Kept()
-    assert kept.entries(head(1), 1) is None
-    kept.keep_entries(head(1), 1, b"")
-    assert kept.entries(head(1), 1) == b""
+    assert kept.entries(1) == {}
+    kept.keep_entries(1, {segment(1): b""})
+    assert kept.entries(1) == {segment(1): b""}
 
 
 def test_a_segment_of_a_restored_brain_is_another_one() -> None:
     kept = Kept()
-    kept.keep_entries(head(1), 1, b"x" * 8)
-    assert kept.entries(head(1, b"87654321"), 1) is None
+    kept.keep_entries(1, {segment(1): b"x" * 8})
+    assert segment(1, b"87654321") not in kept.entries(1)
+
+
+def test_what_one_search_reads_is_there_for_it_whatever_others_push_out() -> None:
+    kept = Kept()
+    kept.keep_entries(1, {segment(1): b"x" * 700})
+    mine = kept.entries(1)
+    kept.keep_entries(2, {segment(1): b"y" * (BOUND - 100)})
+    assert (mine, kept.entries(1)) == ({segment(1): b"x" * 700}, {})

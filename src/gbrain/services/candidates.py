@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gbrain.domain.lexing import folded, is_spaceless
 from gbrain.domain.ranking import Word
 from gbrain.domain.search import Hit
-from gbrain.services.words import Place
 from gbrain.store.search import PlaceRow
 
 
@@ -20,20 +20,16 @@ class Looked:
     bound: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A text that may be shown, with what its words score and what else its score is made of, by name."""
+class Candidate(NamedTuple):
+    """A text that may be shown: what it is ranked by, its number, and what of that is of its words.
 
-    place: Place
+    The better, the lower; of equal ones, that which was indexed first.
+    """
+
+    rank: float
+    """Its score, negative."""
+    number: int
     words: float
-    others: Mapping[str, float]
-    score: float
-    """What it is ranked by: all of these added up."""
-
-    @property
-    def rank(self) -> tuple[float, int]:
-        """The better, the lower; of equal ones, that which was indexed first."""
-        return -self.score, self.place.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ class Nearness:
         self._floor = max(0.0, cosines[-1]) if len(rows) >= NEAREST and not self._alone else 0.0
         self._span = (max(cosines, default=1.0) - self._floor) or 1.0
         fit = [row for row in rows if row.cosine > 0 and fitting.has(row.edition)]
-        numbers = [await index.number_of(row.source_id, row.edition, row.ordinal) for row in fit]
+        numbers = await index.numbers_at((row.source_id, row.edition, row.ordinal) for row in fit)
         self._cosines = {number: row.cosine for number, row in zip(numbers, fit, strict=True) if number is not None}
         has_all = len(rows) < most or most == _MOST or cosines[-1] <= 0
         self.bound = None if has_all or not self._alone else self._weighted(cosines[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from gbrain.domain.filtering import date_of
@@ -80,8 +80,8 @@ class Search:
 
     async def _find_named(self, titled: Iterable[int]) -> frozenset[int]:
         """The first texts of pages whose title is what was asked, which these are, and of those whose slug is."""
-        pages = ((source, edition) for source, editions in self._slugs.items() for edition in editions)
-        found = [await self._index.number_of(source, edition, 0) for source, edition in pages]
+        pages = ((source, edition, 0) for source, editions in self._slugs.items() for edition in editions)
+        found = await self._index.numbers_at(pages)
         return frozenset([*islice(titled, _MOST_TITLED), *(number for number in found if number is not None)])
 
     async def _ranked(self, ranking: Ranking, count: int) -> list[Hit]:
@@ -95,7 +95,7 @@ class Search:
             numbers = dict.fromkeys(number for one in looked for number in one.numbers)
             shown = await self._shown(await self._candidates(ranking, list(numbers)), count)
             bounds = [one.bound for one in looked if one.bound is not None]
-            if not bounds or (len(shown) == count and shown[-1].candidate.score >= max(bounds)):
+            if not bounds or (len(shown) == count and -shown[-1].candidate.rank >= max(bounds)):
                 return [self._hit(one, ranking) for one in shown]
             look *= _MORE
 
@@ -121,45 +121,54 @@ class Search:
         return Looked(numbers=[number for number, _ in best], bound=bound)
 
     async def _candidates(self, ranking: Ranking, numbers: Sequence[int]) -> list[Candidate]:
-        """Those of the texts that may be shown, each with its score."""
-        places = [place for place in await self._index.places(numbers) if self._fitting.has(place.edition)]
+        """Those of the texts that may be shown, the best first."""
         if self._phrases:
-            unread = set(self._phrases.to_read([place.number for place in places]))
-            await self._phrases.read(await self._read([place for place in places if place.number in unread]))
-            places = [place for place in places if self._says_enough(place.number)]
-        scores, unit = ranking.scores_of([place.number for place in places]), self._unit(ranking)
-        return [
-            self._candidate(place, self._share(words, ranking), unit)
-            for place, words in zip(places, scores, strict=True)
-        ]
+            numbers = await self._saying_enough(numbers)
+        top, unit = (ranking.top or 1.0) if self._near is not None else 1.0, self._unit(ranking)
+        found = []
+        for number, score in zip(numbers, ranking.scores_of(numbers), strict=True):
+            words = score / top
+            rank = -(words + sum(self._others(number, unit).values()))
+            if rank < 0:
+                found.append(Candidate(rank, number, words))
+        return sorted(found)
 
-    def _says_enough(self, number: int) -> bool:
-        return not self._is_phrases_alone or self._phrases.of(number) == len(self._phrases)
+    async def _saying_enough(self, numbers: Sequence[int]) -> list[int]:
+        """Those of the texts that say all phrases where nothing else is asked for; what they say is read."""
+        fit = [place for place in await self._index.places(numbers) if self._fitting.has(place.edition)]
+        unread = set(self._phrases.to_read([place.number for place in fit]))
+        await self._phrases.read(await self._read([place for place in fit if place.number in unread]))
+        enough = len(self._phrases) if self._is_phrases_alone else 0
+        return [place.number for place in fit if self._phrases.of(place.number) >= enough]
 
-    def _candidate(self, place: Place, words: float, unit: float) -> Candidate:
-        """With what its phrases, its name and its nearness come to."""
+    def _others(self, number: int, unit: float) -> dict[str, float]:
+        """What its phrases, its name and its nearness come to."""
         others = {}
-        if phrases := self._phrases.of(place.number):
+        if self._phrases and (phrases := self._phrases.of(number)):
             others[PHRASES] = unit * PHRASE_WEIGHT * phrases
-        if place.number in self._named:
+        if number in self._named:
             others[NAME] = unit * NAME_WEIGHT
         if self._near is not None:
-            others[VECTOR] = self._near.of(place.number)
-        return Candidate(place=place, words=words, others=others, score=words + sum(others.values()))
+            others[VECTOR] = self._near.of(number)
+        return others
 
-    async def _shown(self, candidates: Iterable[Candidate], count: int) -> list[Shown]:
+    async def _shown(self, candidates: Sequence[Candidate], count: int) -> list[Shown]:
         """The best text of each page, best first: so many pages if there are."""
-        best: dict[int, Candidate] = {}
-        for one in sorted(candidates, key=lambda one: one.rank):
-            if one.score > 0:
-                best.setdefault(one.place.edition, one)
-        left, found = list(best.values()), list[Shown]()
-        while left and len(found) < count:
-            piece, left = left[: count - len(found)], left[count - len(found) :]
-            fit = set(await self._fitting.fit(one.place.edition for one in piece))
-            rows = await self._read([one.place for one in piece if one.place.edition in fit])
-            found += [Shown(candidate=one, row=rows[one.place.number]) for one in piece if one.place.number in rows]
+        places = await self._index.places([one.number for one in candidates])
+        left, found = self._best_of_pages(zip(candidates, places, strict=True)), list[Shown]()
+        while len(found) < count and (piece := list(islice(left, count - len(found)))):
+            fit = set(await self._fitting.fit(place.edition for _, place in piece))
+            rows = await self._read([place for _, place in piece if place.edition in fit])
+            found += [Shown(candidate=one, row=rows[one.number]) for one, _ in piece if one.number in rows]
         return found
+
+    def _best_of_pages(self, texts: Iterable[tuple[Candidate, Place]]) -> Iterator[tuple[Candidate, Place]]:
+        """The first text of each page that fits, as far as it can be told without reading it."""
+        seen = set[int]()
+        for one, place in texts:
+            if place.edition not in seen and self._fitting.has(place.edition):
+                seen.add(place.edition)
+                yield one, place
 
     async def _read(self, places: Sequence[Place]) -> dict[int, PlaceRow]:
         """What stands at these places, as far as they are there still, by number."""
@@ -203,10 +212,10 @@ class Search:
 
     def _hit(self, shown: Shown, ranking: Ranking) -> Hit:
         found = shown.candidate
-        of_words = ranking.parts(found.place.number)
+        of_words = ranking.parts(found.number)
         share = found.words / total if (total := sum(of_words.values())) else 0.0
         parts = {word: part * share for word, part in of_words.items() if share}
-        return hit_of(shown.row, found.score, {**parts, **found.others})
+        return hit_of(shown.row, -found.rank, {**parts, **self._others(found.number, self._unit(ranking))})
 
 
 def said(query: Query) -> list[str]:

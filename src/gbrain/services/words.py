@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
+from gbrain.domain import ranking
 from gbrain.domain.lexing import asked, term
-from gbrain.domain.ranking import Collection, Ranking, Word
+from gbrain.domain.ranking import Ranking, Word
 from gbrain.store import search
 from gbrain.store.connection import Connection
 from gbrain.store.search import SegmentHead, SegmentPages
@@ -24,8 +25,7 @@ _ENTRY_OVERHEAD_BYTES = 200
 """What is kept of where words stand: all of a small brain, of a large one the words that are asked for often."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where a text stands, as the index knows it."""
 
     number: int
@@ -33,15 +33,16 @@ class Place:
     ordinal: int
 
 
-class Kept:
-    """What was asked for before of segments, which never change: their pages, and where words stand in them.
+Segment = tuple[int, bytes]
+"""What tells a segment from all others: a brain that was restored may have others under the same numbers."""
 
-    A segment is known by its head: a brain that was restored may have others under the same numbers.
-    """
+
+class Kept:
+    """What was asked for before of segments, which never change: their pages, and where words stand in them."""
 
     def __init__(self) -> None:
         self._pages: dict[SegmentHead, SegmentPages] = {}
-        self._entries: dict[tuple[SegmentHead, int], bytes] = {}
+        self._entries: dict[int, dict[Segment, bytes]] = {}
         self._entries_bytes = 0
 
     def pages(self, segment: SegmentHead) -> SegmentPages | None:
@@ -54,21 +55,26 @@ class Kept:
         while sum(len(one.editions) for one in self._pages.values()) > _KEPT_PAGES and len(self._pages) > 1:
             del self._pages[next(iter(self._pages))]
 
-    def entries(self, segment: SegmentHead, term: int) -> bytes | None:
-        """Where a term stands in a segment; None where that is not known. What is asked for is let go of last."""
-        data = self._entries.pop((segment, term), None)
-        if data is not None:
-            self._entries[segment, term] = data
-        return data
+    def entries(self, term: int) -> Mapping[Segment, bytes]:
+        """Where a term stands in segments, as far as that is known; no entries in one where it stands nowhere."""
+        held = self._entries.pop(term, None)
+        if held is None:
+            return {}
+        self._entries[term] = held  # the last to be let go of
+        return held
 
-    def keep_entries(self, segment: SegmentHead, term: int, data: bytes) -> None:
-        """Keep where a term stands in a segment; no entries, where it stands nowhere. The oldest are let go of."""
-        if (segment, term) in self._entries:
-            return
-        self._entries[segment, term] = data
-        self._entries_bytes += len(data) + _ENTRY_OVERHEAD_BYTES
+    def keep_entries(self, term: int, found: Mapping[Segment, bytes]) -> None:
+        """Keep where a term stands in some segments. The terms that were asked for longest ago are let go of."""
+        held = self._entries.setdefault(term, {})
+        new = {segment: data for segment, data in found.items() if segment not in held}
+        held |= new
+        self._entries_bytes += _bytes_of(new)
         while self._entries_bytes > KEPT_ENTRIES_BYTES:
-            self._entries_bytes -= len(self._entries.pop(next(iter(self._entries)))) + _ENTRY_OVERHEAD_BYTES
+            self._entries_bytes -= _bytes_of(self._entries.pop(next(iter(self._entries))))
+
+
+def _bytes_of(entries: Mapping[Segment, bytes]) -> int:
+    return sum(map(len, entries.values())) + _ENTRY_OVERHEAD_BYTES * len(entries)
 
 
 class Index:
@@ -83,68 +89,60 @@ class Index:
         self._heads, self._ids = heads, [head.id for head in heads]
         self._firsts = list(accumulate((head.texts for head in heads), initial=0))
         texts = self._firsts.pop()
+        keys = ((head.id, head.checksum) for head in heads)
+        self._segments: dict[Segment, int] = dict(zip(keys, self._firsts, strict=True))
         self._ends = [*self._firsts[1:], texts]
         firsts = dict(zip(self._ids, self._firsts, strict=True))
         self._of_source = {source: {one.id: firsts[one.id] for one in each} for source, each in segments.items()}
         lexemes = sum(head.lexemes for head in heads)
-        self.collection = Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
+        self.collection = ranking.Collection(texts=texts, mean_length=lexemes / texts if texts else 1.0)
         self._pages: dict[int, SegmentPages] = {}
-        self._places: dict[int, Place] = {}
 
     async def words(self, lexemes: Iterable[str]) -> dict[str, Word]:
         """The lexemes, looked up."""
         wanted = {term(lexeme): lexeme for lexeme in lexemes}
-        entries: dict[int, list[tuple[int, bytes]]] = {one: [] for one in wanted}
-        missing: dict[int, list[tuple[SegmentHead, int]]] = {}
-        for head, first in zip(self._heads, self._firsts, strict=True):
-            for one, found in entries.items():
-                data = self._kept.entries(head, one)
-                if data is None:
-                    missing.setdefault(one, []).append((head, first))
-                elif data:
-                    found.append((first, data))
-        for one, first, data in await self._looked_up(missing):
-            entries[one].append((first, data))
-        return {lexeme: Word(lexeme=lexeme, entries=tuple(sorted(entries[one]))) for one, lexeme in wanted.items()}
+        known = {one: self._kept.entries(one) for one in wanted}
+        missing = {one: unknown for one, held in known.items() if (unknown := self._segments.keys() - held.keys())}
+        looked_up = await self._looked_up(missing) if missing else {}
+        found = {}
+        for one, lexeme in wanted.items():
+            held = {**known[one], **looked_up.get(one, {})}
+            entries = [(first, data) for segment, first in self._segments.items() if (data := held[segment])]
+            found[lexeme] = Word(lexeme=lexeme, entries=entries)
+        return found
 
-    async def _looked_up(
-        self, missing: Mapping[int, Sequence[tuple[SegmentHead, int]]]
-    ) -> list[tuple[int, int, bytes]]:
-        """Where terms stand in segments, each of which is given with the number of its first text."""
-        if not missing:
-            return []
-        segments = {head.id for of_term in missing.values() for head, _ in of_term}
-        found = await search.postings(self._conn, sorted(segments), list(missing))
-        there = []
-        for one, of_term in missing.items():
-            held = dict(found.get(one, ()))
-            for head, first in of_term:
-                data = held.get(head.id, b"")
-                self._kept.keep_entries(head, one, data)
-                if data:
-                    there.append((one, first, data))
-        return there
+    async def _looked_up(self, missing: Mapping[int, Collection[Segment]]) -> dict[int, dict[Segment, bytes]]:
+        """Where terms stand in segments in which that was not known. It is kept."""
+        ids = {segment_id for segments in missing.values() for segment_id, _ in segments}
+        rows = await search.postings(self._conn, sorted(ids), list(missing))
+        found = {}
+        for one, segments in missing.items():
+            held = dict(rows.get(one, ()))
+            found[one] = {segment: held.get(segment[0], b"") for segment in segments}
+            self._kept.keep_entries(one, found[one])
+        return found
 
     def ranking(self, words: Mapping[Word, float], also: Iterable[int]) -> Ranking:
         """The texts that have any of the words, which were asked for so often; `also` will be asked for too."""
         return Ranking(words, self.collection, also)
 
-    async def places(self, numbers: Sequence[int]) -> list[Place]:
-        """Where the texts with these numbers stand."""
-        at = [(number, bisect_right(self._firsts, number) - 1) for number in numbers if number not in self._places]
-        await self._load({self._ids[segment] for _, segment in at})
-        self._places.update({number: self._place(number, segment) for number, segment in at})
-        return [self._places[number] for number in numbers]
+    async def places(self, numbers: Sequence[int]) -> Iterator[Place]:
+        """Where the texts with these numbers stand, one after the other."""
+        await self._load({self._ids[bisect_right(self._firsts, number) - 1] for number in numbers})
+        return map(self._place, numbers)
 
-    async def number_of(self, source: str, edition: int, ordinal: int) -> int | None:
-        """The number of a text of a source; None where the index does not have it."""
-        mine = self._of_source[source]
-        await self._load(mine)
-        for segment, first in mine.items():
-            pages = self._pages[segment]
-            at = bisect_right(pages.editions, edition) - 1
-            if at >= 0 and pages.editions[at] == edition:
-                return first + pages.starts[at] + ordinal
+    async def numbers_at(self, texts: Iterable[tuple[str, int, int]]) -> list[int | None]:
+        """The numbers of texts, given by source, edition and ordinal; None where the index does not have one."""
+        wanted = list(texts)
+        await self._load(segment for source in {source for source, *_ in wanted} for segment in self._of_source[source])
+        return [self._number_of(*one) for one in wanted]
+
+    def _number_of(self, source: str, edition: int, ordinal: int) -> int | None:
+        for segment, first in self._of_source[source].items():
+            editions, starts = self._pages[segment]
+            at = bisect_right(editions, edition) - 1
+            if at >= 0 and editions[at] == edition:
+                return first + starts[at] + ordinal
         return None
 
     async def numbers_of(self, pages: Iterable[tuple[str, int]]) -> frozenset[int]:
@@ -173,10 +171,12 @@ class Index:
                 self._pages[segment] = pages
                 self._kept.keep_pages(heads[segment], pages)
 
-    def _place(self, number: int, segment: int) -> Place:
-        pages, local = self._pages[self._ids[segment]], number - self._firsts[segment]
-        at = bisect_right(pages.starts, local) - 1
-        return Place(number=number, edition=pages.editions[at], ordinal=local - pages.starts[at])
+    def _place(self, number: int) -> Place:
+        segment = bisect_right(self._firsts, number) - 1
+        editions, starts = self._pages[self._ids[segment]]
+        local = number - self._firsts[segment]
+        at = bisect_right(starts, local) - 1
+        return Place(number, editions[at], local - starts[at])
 
 
 def lexemes_of(texts: Iterable[str]) -> dict[str, float]:

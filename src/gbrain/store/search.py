@@ -20,6 +20,7 @@ MOST_NAMED = 100
 """So many pages of one name are looked at in a source: of `index` and `readme` there may be thousands."""
 
 _PIECE = 5000
+_HALF = "%.6g"
 
 
 class SegmentHead(NamedTuple):
@@ -195,5 +196,5 @@ async def nearest(
 
 
 def literal(vector: Sequence[float]) -> str:
-    """A vector as pgvector reads it."""
-    return f"[{','.join(map(repr, map(float, vector)))}]"
+    """A vector as pgvector reads it, in more digits than it keeps."""
+    return f"[{','.join(map(_HALF.__mod__, vector))}]"
