@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nlargest
+from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    _OfWords = Mapping[int, tuple[NDArray[np.intp], NDArray[np.intp]]]
+
 _CODE = CODES - 1
 _FEW = 20_000
 """So many entries are added up without numpy, which takes 0.1 s to import; fewer where it is imported already."""
@@ -25,8 +28,11 @@ _FEW_BESIDE_NUMPY = 500
 _LOOKED_AT = 64
 """So many of the best are found at once where there are many."""
 
-_BLOCK_TEXTS = 1 << 18
-"""Segments that begin within so many texts are added up together: their scores take two megabytes."""
+_BLOCK_TEXTS = 1 << 17
+"""Segments that begin within so many texts are added up together: their scores take a megabyte."""
+
+_ROUNDED = 1 + 1e-9
+"""What sums of the same numbers in another order may differ by, and more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -118,11 +124,16 @@ class _Dense:
     def __init__(
         self, words: Sequence[Word], weights: Sequence[float], mean_length: float, also: Sequence[int]
     ) -> None:
-        self._words, self._table, self._also = len(words), _table(mean_length), also
-        self._parts: dict[int, list[tuple[float, int, bytes]]] = {}
-        for word, weight in zip(words, weights, strict=True):
-            for first, data in word.entries:
-                self._parts.setdefault(first // _BLOCK_TEXTS, []).append((weight, first, data))
+        table = _table(mean_length)
+        by_weight = sorted(zip(words, weights, strict=True), key=lambda one: -one[1])
+        self._tables = [table * weight for _, weight in by_weight]
+        self._most = list(accumulate(reversed([float(one.max()) for one in self._tables])))[::-1]
+        self._also = also
+        self._blocks: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
+        for word, (one, _) in enumerate(by_weight):
+            for first, data in one.entries:
+                block = self._blocks.setdefault(first // _BLOCK_TEXTS, {})
+                block.setdefault(word, []).append((first, data))
         self.known = dict.fromkeys(also, 0.0)
         self._first = self._added(_LOOKED_AT, None)
         self._also = ()
@@ -138,50 +149,98 @@ class _Dense:
         """Add up all blocks, and let go of what is not among the best as they come."""
         import numpy as np
 
-        most, least = count * self._words, 0.0  # a text comes as often as words stand in it
-        fit_too = None if among is None else np.fromiter(among, np.int64, len(among))
-        found, found_scores = np.zeros(0, np.int64), np.zeros(0)
-        for place in sorted(self._parts):
-            base, numbers, scores, others = _block(self._parts[place], self._table, self._also)
-            self.known |= others
-            fit = scores >= least
-            if fit_too is not None:
-                fit &= np.isin(numbers + base, fit_too)
-            found = np.concatenate((found, numbers[fit] + base))
-            found_scores = np.concatenate((found_scores, scores[fit]))
-            if 2 * most < len(found):
-                least = float(np.partition(found_scores, len(found) - most)[len(found) - most])
-                fit = found_scores >= least
-                found, found_scores = found[fit], found_scores[fit]
-        found, at = np.unique(found, return_index=True)
-        found_scores = found_scores[at]
-        order = np.lexsort((found, -found_scores))[:count]
-        return list(zip(found[order].tolist(), found_scores[order].tolist(), strict=True))
+        best = _Best(count)
+        fit = None if among is None else np.fromiter(among, np.int64, len(among))
+        for place in sorted(self._blocks):
+            block = self._blocks[place]
+            base = min(first for parts in block.values() for first, _ in parts)
+            of_words = {word: _numbered(parts, base) for word, parts in block.items()}
+            sums = _zeros(1 << max(int(numbers[-1]) for numbers, _ in of_words.values()).bit_length())
+            try:
+                self._add(of_words, sums)
+                self._note_also(base, sums)
+                self._pick(of_words, sums, base, best, fit)
+            finally:
+                for numbers, _ in of_words.values():
+                    sums[numbers] = 0
+        return best.in_order()
+
+    def _add(self, of_words: _OfWords, sums: NDArray[np.float64]) -> None:
+        import numpy as np
+
+        for word, (numbers, codes) in of_words.items():
+            np.add.at(sums, numbers, self._tables[word][codes])
+
+    def _note_also(self, base: int, sums: NDArray[np.float64]) -> None:
+        also = self._also[bisect_left(self._also, base) : bisect_left(self._also, base + len(sums))]
+        self.known |= {number: score for number in also if (score := float(sums[number - base]))}
+
+    def _pick(
+        self,
+        of_words: _OfWords,
+        sums: NDArray[np.float64],
+        base: int,
+        best: _Best,
+        among: NDArray[np.int64] | None,
+    ) -> None:
+        """Word by word, the most valuable first: a text that has none but the last ones may be worth too little."""
+        import numpy as np
+
+        for word, (numbers, _) in of_words.items():
+            if self._most[word] * _ROUNDED < best.least:
+                return
+            scores = sums[numbers]
+            at = np.flatnonzero(scores >= best.least)
+            if among is not None:
+                at = at[np.isin(numbers[at] + base, among)]
+            best.add(numbers[at] + base, scores[at])
+            sums[numbers] = 0  # each text is picked once
 
 
-def _block(
-    parts: Sequence[tuple[float, int, bytes]], table: NDArray[np.float64], also: Sequence[int]
-) -> tuple[int, NDArray[np.int64], NDArray[np.float64], dict[int, float]]:
-    """Some segments: their first text, from there the texts that have a word, once for each, and the score of each.
+class _Best:
+    """Texts with the highest scores, at most so many at the end."""
 
-    Each part is a word's weight, the first text of a segment, and the word's entries there. Last come the scores of
-    those of `also`, which rise, that have any.
-    """
+    def __init__(self, count: int) -> None:
+        import numpy as np
+
+        self.least = 5e-324
+        """What a text must score to be among them: at first anything above zero."""
+        self._count = count
+        self._numbers, self._scores = np.zeros(0, np.int64), np.zeros(0)
+
+    def add(self, numbers: NDArray[np.int64], scores: NDArray[np.float64]) -> None:
+        """Take these in, none of which was there; those that cannot be among the best any more are let go of."""
+        import numpy as np
+
+        if not len(numbers):
+            return
+        self._numbers = np.concatenate((self._numbers, numbers))
+        self._scores = np.concatenate((self._scores, scores))
+        if (over := len(self._scores) - self._count) > self._count:
+            self.least = float(np.partition(self._scores, over)[over])
+            fit = self._scores >= self.least
+            self._numbers, self._scores = self._numbers[fit], self._scores[fit]
+
+    def in_order(self) -> list[tuple[int, float]]:
+        """The best first, of equal ones the lowest number."""
+        import numpy as np
+
+        order = np.lexsort((self._numbers, -self._scores))[: self._count]
+        return list(zip(self._numbers[order].tolist(), self._scores[order].tolist(), strict=True))
+
+
+def _numbered(parts: Sequence[tuple[int, bytes]], base: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Entries of a word in some segments: the texts' numbers from `base` on, and the codes."""
     import numpy as np
 
-    base = min(first for _, first, _ in parts)
-    sizes = [len(data) // ENTRY_BYTES for _, _, data in parts]
-    entries = np.frombuffer(b"".join([data for _, _, data in parts]), "<u4")
-    numbers = (entries >> NUMBER_SHIFT) + np.repeat(np.array([first - base for _, first, _ in parts]), sizes)
-    added = table[entries & _CODE] * np.repeat(np.array([weight for weight, _, _ in parts]), sizes)
-    sums = _zeros(1 << int(numbers.max(initial=0)).bit_length())
-    try:
-        np.add.at(sums, numbers, added)
-        others = also[bisect_left(also, base) : bisect_left(also, base + len(sums))]
-        found = {number: float(sums[number - base]) for number in others}
-        return base, numbers, sums[numbers], {number: score for number, score in found.items() if score}
-    finally:
-        sums[numbers] = 0
+    entries = np.frombuffer(b"".join([data for _, data in parts]), "<u4")
+    numbers = np.right_shift(entries, NUMBER_SHIFT, dtype=np.intp)
+    if len(parts) > 1:
+        sizes = [len(data) // ENTRY_BYTES for _, data in parts]
+        numbers += np.repeat(np.array([first - base for first, _ in parts]), sizes)
+    else:
+        numbers += parts[0][0] - base
+    return numbers, np.bitwise_and(entries, _CODE, dtype=np.intp)
 
 
 @lru_cache(maxsize=8)
