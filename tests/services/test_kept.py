@@ -60,3 +60,20 @@ def test_what_one_search_reads_is_there_for_it_whatever_others_push_out() -> Non
     mine = kept.entries(1)
     kept.keep_entries(2, {segment(1): b"y" * (BOUND - 100)})
     assert (mine, kept.entries(1)) == ({segment(1): b"x" * 700}, {})
+
+
+def test_what_is_known_of_segments_that_were_merged_goes() -> None:
+    kept = Kept()
+    kept.keep_entries(1, {segment(1): b"x", segment(2): b"y"})
+    kept.keep_only({segment(2), segment(3)})
+    kept.keep_entries(1, {segment(3): b"z"})
+    assert kept.entries(1) == {segment(2): b"y", segment(3): b"z"}
+
+
+def test_a_search_of_an_earlier_moment_keeps_what_it_had() -> None:
+    kept = Kept()
+    kept.keep_entries(1, {segment(1): b"x"})
+    mine = kept.entries(1)
+    kept.keep_only({segment(2)})
+    kept.keep_entries(1, {segment(2): b"y"})
+    assert mine == {segment(1): b"x"}

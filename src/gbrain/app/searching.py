@@ -16,7 +16,7 @@ from gbrain.domain.search import Asked, Found, Hit, Mode, Note
 from gbrain.errors import CouldNotRun, NotFound
 from gbrain.services.nearness import Meant
 from gbrain.services.searching import Search, name_asked, said
-from gbrain.services.words import Kept, lexemes_of
+from gbrain.services.words import Kept, lexemes_of, segment_of
 from gbrain.store import faults
 from gbrain.store import search as store
 from gbrain.store.connection import Connection
@@ -112,7 +112,9 @@ class Searcher:
     ) -> _Answer | None:
         """The best pages, one more than are asked for; None where another model serves than that of what was meant."""
         async with store.moment(conn):
-            scope = _scope(await store.scope(conn, name_asked(query)), asked, query)
+            sources = await store.scope(conn, name_asked(query))
+            self._kept.keep_only({segment_of(head) for one in sources.values() for head in one.segments})
+            scope = _scope(sources, asked, query)
             if meant is not None and any(one.model_id != meant.model_id for one in scope.values()):
                 return None
             by_words = asked.mode is not Mode.VECTOR or meant is None

@@ -37,13 +37,23 @@ Segment = tuple[int, bytes]
 """What tells a segment from all others: a brain that was restored may have others under the same numbers."""
 
 
+def segment_of(head: SegmentHead) -> Segment:
+    """What tells this one."""
+    return head.id, head.checksum
+
+
 class Kept:
     """What was asked for before of segments, which never change: their pages, and where words stand in them."""
 
     def __init__(self) -> None:
         self._pages: dict[SegmentHead, SegmentPages] = {}
-        self._entries: dict[int, dict[Segment, bytes]] = {}
+        self._entries: dict[int, Mapping[Segment, bytes]] = {}
         self._entries_bytes = 0
+        self._there: Collection[Segment] | None = None
+
+    def keep_only(self, segments: Collection[Segment]) -> None:
+        """From now on these are all there are: what is known of others goes with the next that is learnt of a term."""
+        self._there = segments
 
     def pages(self, segment: SegmentHead) -> SegmentPages | None:
         """The pages of a segment; None where they are not known."""
@@ -65,10 +75,10 @@ class Kept:
 
     def keep_entries(self, term: int, found: Mapping[Segment, bytes]) -> None:
         """Keep where a term stands in some segments. The terms that were asked for longest ago are let go of."""
-        held = self._entries.setdefault(term, {})
-        new = {segment: data for segment, data in found.items() if segment not in held}
-        held |= new
-        self._entries_bytes += _bytes_of(new)
+        old = self._entries.get(term, {})
+        there = self._there if self._there is not None else old
+        self._entries[term] = {one: data for one, data in old.items() if one in there} | dict(found)
+        self._entries_bytes += _bytes_of(self._entries[term]) - _bytes_of(old)
         while self._entries_bytes > KEPT_ENTRIES_BYTES:
             self._entries_bytes -= _bytes_of(self._entries.pop(next(iter(self._entries))))
 
@@ -89,8 +99,7 @@ class Index:
         self._heads, self._ids = heads, [head.id for head in heads]
         self._firsts = list(accumulate((head.texts for head in heads), initial=0))
         texts = self._firsts.pop()
-        keys = ((head.id, head.checksum) for head in heads)
-        self._segments: dict[Segment, int] = dict(zip(keys, self._firsts, strict=True))
+        self._segments: dict[Segment, int] = dict(zip(map(segment_of, heads), self._firsts, strict=True))
         self._ends = [*self._firsts[1:], texts]
         firsts = dict(zip(self._ids, self._firsts, strict=True))
         self._of_source = {source: {one.id: firsts[one.id] for one in each} for source, each in segments.items()}

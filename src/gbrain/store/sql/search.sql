@@ -66,7 +66,7 @@ JOIN gbrain.chunks AS c ON c.passage = v.passage
 JOIN gbrain.pages AS p ON p.id = c.page_id
 WHERE v.vector IS NOT NULL AND p.source_id = ANY(%(sources)s)
 ORDER BY v.vector <#> %(vector)s::halfvec
-LIMIT %(limit)s
+LIMIT {limit}
 
 -- The same where the sources have few places, or only some pages are asked for: each is looked at.
 -- name: nearest_of_few
@@ -81,7 +81,8 @@ WHERE v.vector IS NOT NULL
 ORDER BY v.vector <#> %(vector)s::halfvec, places.edition, places.ordinal
 LIMIT %(limit)s
 
--- How an index over vectors is asked: for so many at a time, and again until enough fit.
+-- How an index over vectors is asked: for so many at a time, and again until enough fit. A plan that is kept is kept for all
+-- vectors: each goes through the index.
 -- name: bound_nearest
 SELECT set_config('hnsw.ef_search', %(width)s, true), set_config('hnsw.iterative_scan', 'strict_order', true),
-       set_config('statement_timeout', %(limit)s, true)
+       set_config('statement_timeout', %(limit)s, true), set_config('plan_cache_mode', %(plans)s, true)
