@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    _OfWords = Mapping[int, tuple[NDArray[np.intp], NDArray[np.intp]]]
+    _OfWords = dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 _CODE = CODES - 1
 _FEW = 20_000
@@ -127,7 +127,6 @@ class _Dense:
         table = _table(mean_length)
         by_weight = sorted(zip(words, weights, strict=True), key=lambda one: -one[1])
         self._tables = [table * weight for _, weight in by_weight]
-        self._most = list(accumulate(reversed([float(one.max()) for one in self._tables])))[::-1]
         self._also = also
         self._blocks: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
         for word, (one, _) in enumerate(by_weight):
@@ -157,44 +156,55 @@ class _Dense:
             of_words = {word: _numbered(parts, base) for word, parts in block.items()}
             sums = _zeros(1 << max(int(numbers[-1]) for numbers, _ in of_words.values()).bit_length())
             try:
-                self._add(of_words, sums)
+                most = self._add(of_words, sums)
                 self._note_also(base, sums)
-                self._pick(of_words, sums, base, best, fit)
+                _pick(of_words, most, sums, base, best, fit)
             finally:
                 for numbers, _ in of_words.values():
                     sums[numbers] = 0
         return best.in_order()
 
-    def _add(self, of_words: _OfWords, sums: NDArray[np.float64]) -> None:
+    def _add(self, of_words: _OfWords, sums: NDArray[np.float64]) -> list[float]:
+        """Add up a block; what each word adds at most to any of its texts."""
         import numpy as np
 
+        most = []
         for word, (numbers, codes) in of_words.items():
-            np.add.at(sums, numbers, self._tables[word][codes])
+            added = self._tables[word][codes]
+            np.add.at(sums, numbers, added)
+            most.append(float(added.max()))
+        return most
 
     def _note_also(self, base: int, sums: NDArray[np.float64]) -> None:
         also = self._also[bisect_left(self._also, base) : bisect_left(self._also, base + len(sums))]
         self.known |= {number: score for number in also if (score := float(sums[number - base]))}
 
-    def _pick(
-        self,
-        of_words: _OfWords,
-        sums: NDArray[np.float64],
-        base: int,
-        best: _Best,
-        among: NDArray[np.int64] | None,
-    ) -> None:
-        """Word by word, the most valuable first: a text that has none but the last ones may be worth too little."""
-        import numpy as np
 
-        for word, (numbers, _) in of_words.items():
-            if self._most[word] * _ROUNDED < best.least:
-                return
-            scores = sums[numbers]
-            at = np.flatnonzero(scores >= best.least)
-            if among is not None:
-                at = at[np.isin(numbers[at] + base, among)]
-            best.add(numbers[at] + base, scores[at])
-            sums[numbers] = 0  # each text is picked once
+def _pick(
+    of_words: _OfWords,
+    most: Sequence[float],
+    sums: NDArray[np.float64],
+    base: int,
+    best: _Best,
+    among: NDArray[np.int64] | None,
+) -> None:
+    """Word by word, the most valuable first: a text that has none but the last ones may be worth too little.
+
+    What was picked is taken out of the sums, and out of `of_words`: each text is picked once.
+    """
+    import numpy as np
+
+    for word, left in zip(list(of_words), list(accumulate(reversed(most)))[::-1], strict=True):
+        if left * _ROUNDED < best.least:
+            return
+        numbers, _ = of_words[word]
+        scores = sums[numbers]
+        at = np.flatnonzero(scores >= best.least)
+        if among is not None:
+            at = at[np.isin(numbers[at] + base, among)]
+        best.add(numbers[at] + base, scores[at])
+        sums[numbers] = 0
+        del of_words[word]
 
 
 class _Best:
