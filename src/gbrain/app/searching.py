@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 from gbrain.app.asking import Asker
 from gbrain.app.brain import Brain
+from gbrain.app.queueing import Queue
 from gbrain.domain.models import NONE, Model
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
@@ -23,6 +24,9 @@ from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
 _TRIES = 2
+_AT_ONCE = 2
+"""So many searches are under way at a time: while the server looks for one, this process ranks another."""
+_COUNTED_FOR_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class Searcher:
         self._asker = Asker(brain)
         self._model: Model | None = None
         self._kept = Kept()
+        self._queue = Queue(at_once=_AT_ONCE, counted_for_s=_COUNTED_FOR_S)
 
     async def search(self, asked: Asked) -> Found:
         """The pages that answer best; raises NotFound for a source there is not, or that the caller may not see."""
@@ -69,7 +74,7 @@ class Searcher:
             if asked.mode is not Mode.KEYWORD and text.strip():
                 meant = await self._meant(text, notes)
             try:
-                found = await self.brain.ask(partial(self._pages, asked=asked, query=query, meant=meant, notes=notes))
+                found = await self._asked(partial(self._pages, asked=asked, query=query, meant=meant, notes=notes))
             except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
                 if meant is None:
                     raise
@@ -82,10 +87,14 @@ class Searcher:
 
     async def _by_words(self, asked: Asked, query: Query, note: Note) -> _Answer:
         plainly = replace(asked, mode=Mode.KEYWORD)
-        found = await self.brain.ask(partial(self._pages, asked=plainly, query=query, meant=None, notes=[note]))
+        found = await self._asked(partial(self._pages, asked=plainly, query=query, meant=None, notes=[note]))
         if found is None:
             raise RuntimeError("words are looked up by no model")
         return found
+
+    async def _asked(self, question: Callable[[Connection], Awaitable[_Answer | None]]) -> _Answer | None:
+        async with self._queue.turn():
+            return await self.brain.ask(question)
 
     async def _meant(self, text: str, notes: list[Note]) -> Meant | None:
         """What was asked as a vector; None, with a note, where there is none to be had."""
