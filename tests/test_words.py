@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from gbrain.domain import compaction
 from gbrain.domain.compaction import TOGETHER
 from support.commands import BrainCommand
 from support.databases import ask
@@ -84,3 +85,23 @@ def test_a_brain_whose_pages_have_no_words_yet_gets_them(synced: BrainCommand, i
         conn.execute("UPDATE gbrain.pages SET edition = 0")
     inside.run(synced, "sync", "--all", "--full")
     assert fresh.differences(synced) == []
+
+
+def test_what_is_more_than_one_segment_can_hold_is_let_go_of_in_several(
+    synced: BrainCommand, repository: Repository, inside: Inside, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({f"page-{number}.md": f"# Page\n\nword{number}\n" for number in range(6)})
+    inside.run(synced, "sync", "--all")
+    repository.commit({f"page-{number}.md": f"# Page\n\nother{number}\n" for number in range(4)})
+    inside.run(synced, "sync", "--all")
+    before = segments(synced)
+    assert len(before) == 3
+    monkeypatch.setattr(compaction, "MOST_TEXTS", before[1] + before[2])
+    monkeypatch.setattr(compaction, "_FORGIVEN_TEXTS", 0)
+    repository.commit({"page-0.md": None})
+    inside.run(synced, "sync", "--all")
+    left = segments(synced)
+    [(chunks,)] = ask(synced.url or "", "SELECT chunks FROM gbrain.states")
+    assert (sum(left), len(left) > 1) == (chunks, True)
+    assert fresh.differences(synced) == []
+    assert "as a fresh sync" in inside.run(synced, "sources", "verify", "wiki").out
