@@ -6,10 +6,21 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
+from gbrain.app.brain import open_brain
+from gbrain.app.searching import searching
+from gbrain.app.settings import read_settings
+from gbrain.domain.access import Access, Scope
+from gbrain.errors import GbrainError
+from gbrain.mcp.failing import ToolError
+from gbrain.mcp.server import TOOLS
+from gbrain.mcp.tools import Call
+from gbrain.store.search import scope
 from support.agents import Serving, bearer, serving, token
 from support.commands import BrainCommand
 from support.databases import ask
@@ -117,6 +128,45 @@ def test_a_source_of_others_answers_exactly_as_one_that_there_is_not(up: Serving
             arguments = arguments | {"mode": "keyword"}  # another word has another vector, and other scores by that
         found, stranger = call(up, bound, tool, arguments), call(up, bound, tool, _strange(arguments))
         assert _strange(found) == stranger, (tool, arguments)
+
+
+async def test_a_source_of_others_costs_what_one_costs_that_there_is_not(
+    brain: BrainCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same statements, each with as many rows: how long an answer takes tells nothing either."""
+    asked = list[tuple[object, int]]()
+    execute = AsyncConnection.execute
+
+    async def recorded(self: Any, statement: Any, *arguments: Any, **more: Any) -> Any:
+        cursor = await execute(self, statement, *arguments, **more)
+        asked.append((statement, cursor.rowcount))
+        return cursor
+
+    monkeypatch.setattr(AsyncConnection, "execute", recorded)
+    access = Access(scope=Scope.ADMIN, sources=frozenset({"alpha"}))
+    settings = read_settings({"GBRAIN_HOME": str(brain.home), "GBRAIN_EMBEDDER": "local"})
+    async with open_brain(settings, brain.url or "", connections=2) as opened:
+
+        async def cost(tool: str, arguments: dict[str, Any]) -> list[tuple[object, int]]:
+            async with searching(opened) as searcher:
+                asked.clear()
+                with suppress(GbrainError, ToolError):
+                    await TOOLS[tool].answer(Call(searcher=searcher, access=access, arguments=arguments))
+                return list(asked)
+
+        await cost("list_sources", {})
+        named = await opened.ask(lambda conn: scope(conn, "readme", access.sources))
+        assert {source: len(one.named) for source, one in named.items()} == {"alpha": 1, "beta": 0, "gamma": 0}
+        several = 0
+        for tool, arguments in questions():
+            if tool == "sync_source" or _strange(arguments) == arguments:
+                continue
+            if tool == "search":
+                arguments = arguments | {"mode": "keyword"}  # by another vector, other pages are shown
+            one = await cost(tool, arguments)
+            several += len(one) > 1
+            assert one == await cost(tool, _strange(arguments)), (tool, arguments)
+        assert several > 30
 
 
 def test_nothing_of_others_stands_in_what_is_asked_about_ones_own(up: Serving, bound: str) -> None:

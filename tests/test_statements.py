@@ -87,7 +87,7 @@ _OF_STATEMENT: dict[tuple[str, str], dict[str, Any]] = {
     ("runs", "past"): {"limit": 10},
     ("segments", "insert"): {"texts": 1, "lexemes": 1, "checksum": b"sum", "editions": b"", "starts": b""},
     ("segments", "postings_after"): {"after": 0},
-    ("search", "scope"): {"name": "guide/install", "last": "install", "most": 100},
+    ("search", "scope"): {"name": "guide/install", "last": "install", "most": 100, "visible": ["wiki"]},
     ("segments", "editions_after"): {"after": 0},
     ("segments", "seal"): {"lexemes": 1, "checksum": b"sum"},
     ("runs", "finish"): {"keep": timedelta(days=90), "always": 50, "limit": 20},

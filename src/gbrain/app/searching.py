@@ -121,7 +121,7 @@ class Searcher:
     ) -> _Answer | None:
         """The best pages, one more than are asked for; None where another model serves than that of what was meant."""
         async with store.moment(conn):
-            sources = await store.scope(conn, name_asked(query))
+            sources = await store.scope(conn, name_asked(query), asked.visible)
             self._kept.keep_only({segment_of(head) for one in sources.values() for head in one.segments})
             scope = _scope(sources, asked, query)
             if meant is not None and any(one.model_id != meant.model_id for one in scope.values()):

@@ -104,10 +104,17 @@ async def moment(conn: Connection) -> AsyncIterator[None]:
     await conn.commit()
 
 
-async def scope(conn: Connection, slug: str | None = None) -> dict[str, Scope]:
-    """The sources that may be searched, by id; in each the pages with this slug, in whatever folder."""
+async def scope(conn: Connection, slug: str | None = None, visible: Iterable[str] | None = None) -> dict[str, Scope]:
+    """The sources that may be searched, by id; in each, or each that is visible, the pages with this slug, in whatever
+    folder.
+    """
     found: dict[str, Scope] = {}
-    values = {"name": slug, "last": slug and slug.rpartition("/")[2], "most": MOST_NAMED}
+    values = {
+        "name": slug,
+        "last": slug and slug.rpartition("/")[2],
+        "most": MOST_NAMED,
+        "visible": list(visible) if visible is not None else None,
+    }
     rows = await (await conn.execute(SQL["scope"], values, binary=True, prepare=True)).fetchall()
     for source, federated, model, places, pending, named, segment, texts, lexemes, checksum, rule in rows:
         one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named, []))

@@ -11,6 +11,7 @@ WITH searched AS MATERIALIZED (
         SELECT p.edition FROM gbrain.pages AS p
         WHERE p.source_id = s.id AND split_part(substring(p.slug FROM '[^/]*$'), '~', 1) = %(last)s
           AND ('/' || split_part(p.slug, '~', 1)) LIKE '%%/' || %(name)s AND p.edition > 0
+          AND (%(visible)s::text[] IS NULL OR s.id = ANY(%(visible)s::text[]))
         LIMIT %(most)s
     ) AS named
     FROM gbrain.sources AS s WHERE s.archived_at IS NULL
