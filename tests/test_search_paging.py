@@ -82,8 +82,8 @@ async def test_a_segment_that_is_merged_away_in_the_midst_of_a_search_is_read_as
     [before] = await ask(many, Asked(query="shared word", mode=Mode.KEYWORD))
     scope = store.scope
 
-    async def scope_and_merge(conn: Any, slug: str | None) -> Any:
-        found = await scope(conn, slug)
+    async def scope_and_merge(*arguments: Any) -> Any:
+        found = await scope(*arguments)
         with psycopg.connect(many.url or "", autocommit=True) as other:
             other.execute("UPDATE gbrain.segments SET id = DEFAULT")
             other.execute("UPDATE gbrain.postings SET segment_id = (SELECT min(id) FROM gbrain.segments)")

@@ -150,7 +150,6 @@ _OF_FILE: dict[str, dict[str, Any]] = {
         "ordinals": [0],
         "limit": 10,
         "width": "100",
-        "plans": "auto",
     },
     "compacting": {"segment": 1, "rule": 1, "editions": [1, 2], "first": -5, "last": 5},
     "throttle": {"tokens": 1},
@@ -179,7 +178,7 @@ def conn(request: pytest.FixtureRequest) -> psycopg.Connection:
 
 @pytest.mark.parametrize(("file", "name"), _ALL)
 def test_each_statement_can_be_prepared_and_executed(conn: psycopg.Connection, file: str, name: str) -> None:
-    statement = of_model(statements(file)[name], _MODEL, dimensions=3, limit=3)
+    statement = of_model(statements(file)[name], _MODEL, dimensions=3)
     with conn.transaction(force_rollback=True):
         _lay_out(conn, file, name)
         if (file, name) not in _SEVERAL_IN_ONE:
@@ -382,7 +381,7 @@ def test_what_grows_is_reached_by_its_index(
             conn.execute("SET LOCAL enable_seqscan = off" if file == "batch" else statements("batch")["prefer_indexes"])
         values = _values(file, name) | {"source": "s1", "slug": "dir/page-7"}
         values |= {"path": b"dir/page-7.md", "after": b"dir/page-2"}
-        explained = conn.execute(b"EXPLAIN " + of_model(statements(file)[name], _MODEL, limit=3), values).fetchall()
+        explained = conn.execute(b"EXPLAIN " + of_model(statements(file)[name], _MODEL), values).fetchall()
     plan = "\n".join(line for (line,) in explained)
     assert [index for index in indexes if f"on {index} " not in plan and f"using {index} " not in plan] == [], plan
     assert not re.search(_SCANNED, plan), plan

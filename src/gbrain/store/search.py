@@ -76,7 +76,7 @@ class Near(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """A source that is not archived: whether it is federated, and its segments by today's rule, oldest first.
+    """A source that is not archived: whether it is federated, and its segments by today's rule, by id.
 
     `model_id` is the brain's active model, None where it has none; `places` counts the source's texts, `pending` those
     that lack its vector; `named` are the editions of pages. `is_outdated`: it has segments by another rule.
@@ -192,18 +192,13 @@ async def nearest(
 
     Where they have but `few` texts, each of them is looked at: an index over all sources would find few of theirs.
     """
-    values: dict[str, Any] = {"sources": list(sources), "vector": literal(vector)}
-    by_index = not few and pages is None
-    bounds = {
-        "width": str(max(40, min(limit, 1000))),
-        "limit": f"{int(within.total_seconds() * 1000)}ms",
-        "plans": "force_generic_plan" if by_index else "auto",
-    }
-    await conn.execute(SQL["bound_nearest"], bounds)
-    if not by_index:
-        values |= {"limit": limit, "pages": list(pages) if pages is not None else None}
-    statement = of_model(SQL["nearest" if by_index else "nearest_of_few"], model_id, limit=limit)
-    rows = await (await conn.execute(statement, values, binary=True, prepare=by_index)).fetchall()
+    values = {"sources": list(sources), "vector": literal(vector), "limit": limit}
+    name = "nearest_of_few" if few or pages is not None else "nearest"
+    ms = f"{int(within.total_seconds() * 1000)}ms"
+    await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
+    if name == "nearest_of_few":
+        values |= {"pages": list(pages) if pages is not None else None}
+    rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
     return [Near(*row) for row in rows]
 
 

@@ -19,13 +19,13 @@ def statements(file: str) -> dict[str, bytes]:
     return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def of_model(statement: bytes, model_id: int, *, dimensions: int = 0, limit: int = 0) -> bytes:
+def of_model(statement: bytes, model_id: int, *, dimensions: int = 0) -> bytes:
     """The statement over the table of a model's vectors: `{vectors}` stands for it, `{index}` for its index.
 
-    They are the only identifiers ever put into a statement. `{dimensions}` stands where its table is made, which takes
-    no parameters, and `{limit}` where a plan that is kept must know how few rows are wanted.
+    They are the only identifiers ever put into a statement; `{dimensions}` stands where its table is made, which takes
+    no parameters.
     """
     table = f"embedding_{model_id}"
     named = statement.replace(b"{vectors}", Identifier("gbrain", table).as_bytes(None))
     named = named.replace(b"{index}", Identifier(f"{table}_nearest").as_bytes(None))
-    return named.replace(b"{dimensions}", b"%d" % dimensions).replace(b"{limit}", b"%d" % limit)
+    return named.replace(b"{dimensions}", b"%d" % dimensions)

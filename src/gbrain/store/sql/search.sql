@@ -3,7 +3,7 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 -- The sources that a search may look at: whether each is among those it looks at where none is named, the model that serves
--- and how many of the source's texts lack its vector, its pages of a name, and its segments, oldest first, with the rule
+-- and how many of the source's texts lack its vector, its pages of a name, and its segments, by id, with the rule
 -- that each was made by. A page is of a name if its slug is that or ends in it; equal slugs are told apart behind a `~`.
 -- name: scope
 WITH searched AS MATERIALIZED (
@@ -67,7 +67,7 @@ JOIN gbrain.chunks AS c ON c.passage = v.passage
 JOIN gbrain.pages AS p ON p.id = c.page_id
 WHERE v.vector IS NOT NULL AND p.source_id = ANY(%(sources)s)
 ORDER BY v.vector <#> %(vector)s::halfvec
-LIMIT {limit}
+LIMIT %(limit)s
 
 -- The same where the sources have few places, or only some pages are asked for: each is looked at.
 -- name: nearest_of_few
@@ -82,8 +82,7 @@ WHERE v.vector IS NOT NULL
 ORDER BY v.vector <#> %(vector)s::halfvec, places.edition, places.ordinal
 LIMIT %(limit)s
 
--- How an index over vectors is asked: for so many at a time, and again until enough fit. A plan that is kept is kept for all
--- vectors: each goes through the index.
+-- How an index over vectors is asked: for so many at a time, and again until enough fit.
 -- name: bound_nearest
 SELECT set_config('hnsw.ef_search', %(width)s, true), set_config('hnsw.iterative_scan', 'strict_order', true),
-       set_config('statement_timeout', %(limit)s, true), set_config('plan_cache_mode', %(plans)s, true)
+       set_config('statement_timeout', %(limit)s, true)
