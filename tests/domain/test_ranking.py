@@ -79,6 +79,18 @@ def test_the_best_come_first_and_equal_ones_by_number(
     assert found.best(count, among) == sorted(scores.items(), key=lambda one: (-one[1], one[0]))[:count]
 
 
+def test_equal_texts_score_the_same_and_as_much_by_whichever_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    equal = dict.fromkeys(range(200), (1, 17))
+    asked = {word(str(n), equal | {200 + one: (n, 20) for one in range(7 * n)}, cut=500): 1 for n in (3, 1, 4, 0, 2)}
+    collection = Collection(texts=500, mean_length=40.0)
+    found = Ranking(asked, collection)
+    monkeypatch.setattr(ranking, "_FEW_BESIDE_NUMPY", 1_000_000)
+    other_way = Ranking(asked, collection)
+    [score] = {*found.scores_of(range(200)), *other_way.scores_of(range(200))}
+    assert found.best(200) == other_way.best(200) == [(number, score) for number in range(200)]
+    assert sum(found.parts(199).values()) == score
+
+
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_a_rarer_word_is_worth_more_and_none_is_worth_nothing(one: int, other: int) -> None:
     assert rarity(1000, min(one, other)) >= rarity(1000, max(one, other)) > 0

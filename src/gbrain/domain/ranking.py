@@ -29,7 +29,7 @@ _LOOKED_AT = 64
 """So many of the best are found at once where there are many."""
 
 _BLOCK_TEXTS = 1 << 17
-"""Segments that begin within so many texts are added up together: their scores take a megabyte."""
+"""Segments that begin within so many texts are added up together: of small ones, their scores take a megabyte."""
 
 _ROUNDED = 1 + 1e-9
 """What sums of the same numbers in another order may differ by, and more."""
@@ -67,8 +67,10 @@ class Ranking:
 
     def __init__(self, words: Mapping[Word, float], collection: Collection, also: Iterable[int] = ()) -> None:
         """`words` with how often each was asked for. The scores of `also` are asked for later, and known then."""
-        self._words = list(words)
-        self._weights = [times * rarity(collection.texts, word.texts) for word, times in words.items()]
+        weights = {word: times * rarity(collection.texts, word.texts) for word, times in words.items()}
+        self._words = sorted(words, key=weights.__getitem__, reverse=True)
+        """In this order scores are added up, whichever way: sums of the same numbers are the same only in one order."""
+        self._weights = [weights[word] for word in self._words]
         self._mean_length = round(collection.mean_length, 1)
         self._scores: Mapping[int, float] | _Dense
         if sum(word.texts for word in words) <= (_FEW_BESIDE_NUMPY if "numpy" in sys.modules else _FEW):
@@ -124,12 +126,12 @@ class _Dense:
     def __init__(
         self, words: Sequence[Word], weights: Sequence[float], mean_length: float, also: Sequence[int]
     ) -> None:
+        """The words come with the most valuable first."""
         table = _table(mean_length)
-        by_weight = sorted(zip(words, weights, strict=True), key=lambda one: -one[1])
-        self._tables = [table * weight for _, weight in by_weight]
+        self._tables = [table * weight for weight in weights]
         self._also = also
         self._blocks: dict[int, dict[int, list[tuple[int, bytes]]]] = {}
-        for word, (one, _) in enumerate(by_weight):
+        for word, one in enumerate(words):
             for first, data in one.entries:
                 block = self._blocks.setdefault(first // _BLOCK_TEXTS, {})
                 block.setdefault(word, []).append((first, data))
