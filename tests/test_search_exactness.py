@@ -24,6 +24,8 @@ NAMES: Files = {
     + "Fee market change for ETH 1.0 chain, EIP-1559 and EIP-1559: fee market, ETH chain.\n",
     "EIPS/eip-7.md": "# Another\n\nEIP-1559, EIP-1559, EIP-1559 and EIP 1559.\n",
     "bands/a.md": "# The Who\n\nA band of four.\n",
+    "empty/falcontown.md": "",
+    "empty/goose.md": "# Goose\n\nA bird.\n",
     "guide/install.md": "# Putting it there\n\nUnpack it.\n",
     "other/install.md": "# Elsewhere\n\nA guide to install: guide, install.\n",
 }
@@ -127,6 +129,10 @@ async def test_equal_pages_come_once_each_however_they_are_paged(brain: BrainCom
     for size in (1, 7, 14, 16):
         parts = [await slugs(brain, "ties", "zebra", mode, limit=size, offset=at) for at in range(0, 60, size)]
         assert [slug for part in parts for slug in part] == whole
+
+
+async def test_the_name_of_a_page_without_text_finds_no_other(brain: BrainCommand) -> None:
+    assert await slugs(brain, "names", "falcontown", Mode.KEYWORD) == []
 
 
 @pytest.mark.parametrize("mode", [Mode.KEYWORD, Mode.HYBRID])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -105,3 +107,15 @@ def test_what_is_more_than_one_segment_can_hold_is_let_go_of_in_several(
     assert (sum(left), len(left) > 1) == (chunks, True)
     assert fresh.differences(synced) == []
     assert "as a fresh sync" in inside.run(synced, "sources", "verify", "wiki").out
+
+
+def test_pages_without_text_stay_in_the_index_when_it_is_merged(
+    brain: BrainCommand, tmp_path: Path, inside: Inside
+) -> None:
+    repository = Repository.create(tmp_path / "empty", {"page-0.md": ""})
+    inside.run(brain, "sources", "add", "wiki", "--path", str(repository.folder))
+    for number in range(TOGETHER + 1):
+        repository.commit({f"page-{number}.md": "", f"other-{number}.md": ""})
+        inside.run(brain, "sync", "--all")
+    assert len(segments(brain)) < TOGETHER
+    assert "as a fresh sync" in inside.run(brain, "sources", "verify", "wiki").out

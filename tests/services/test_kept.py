@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gbrain.services import words
 from gbrain.services.words import Kept, Segment
+from gbrain.store.search import SegmentHead, SegmentPages
 
-BOUND = 2000
+BOUND = 4000
 
 
 def segment(number: int, checksum: bytes = b"12345678") -> Segment:
@@ -35,9 +36,9 @@ def test_what_is_kept_is_what_was_read_and_stays_within_its_bound(asked: list[tu
 def test_what_was_asked_for_last_stays_longest() -> None:
     kept = Kept()
     for term in (1, 2):
-        kept.keep_entries(term, {segment(1): b"x" * 700})
-    assert kept.entries(1) == {segment(1): b"x" * 700}
-    kept.keep_entries(3, {segment(1): b"y" * 700})
+        kept.keep_entries(term, {segment(1): b"x" * 900})
+    assert kept.entries(1) == {segment(1): b"x" * 900}
+    kept.keep_entries(3, {segment(1): b"y" * 900})
     assert [term for term in (1, 2, 3) if kept.entries(term)] == [1, 3]
 
 
@@ -56,10 +57,10 @@ def test_a_segment_of_a_restored_brain_is_another_one() -> None:
 
 def test_what_one_search_reads_is_there_for_it_whatever_others_push_out() -> None:
     kept = Kept()
-    kept.keep_entries(1, {segment(1): b"x" * 700})
+    kept.keep_entries(1, {segment(1): b"x" * 900})
     mine = kept.entries(1)
-    kept.keep_entries(2, {segment(1): b"y" * (BOUND - 100)})
-    assert (mine, kept.entries(1)) == ({segment(1): b"x" * 700}, {})
+    kept.keep_entries(2, {segment(1): b"y" * (BOUND - 700)})
+    assert (mine, kept.entries(1)) == ({segment(1): b"x" * 900}, {})
 
 
 def test_what_is_known_of_segments_that_were_merged_goes() -> None:
@@ -77,3 +78,11 @@ def test_a_search_of_an_earlier_moment_keeps_what_it_had() -> None:
     kept.keep_only({segment(2)})
     kept.keep_entries(1, {segment(2): b"y"})
     assert mine == {segment(1): b"x"}
+
+
+def test_pages_of_segments_that_were_merged_go_too() -> None:
+    kept, heads = Kept(), [SegmentHead(number, 1, 1, b"12345678") for number in (1, 2)]
+    kept.keep_pages(heads[0], SegmentPages([1], [0]))
+    kept.keep_only({segment(2)})
+    kept.keep_pages(heads[1], SegmentPages([2], [0]))
+    assert [kept.pages(head) for head in heads] == [None, SegmentPages([2], [0])]

@@ -21,7 +21,7 @@ _KEPT_PAGES = 4_000_000
 """Pages of segments that are kept, 12 bytes each."""
 
 KEPT_ENTRIES_BYTES = 256 << 20
-_ENTRY_OVERHEAD_BYTES = 200
+_ENTRY_OVERHEAD_BYTES, _TERM_OVERHEAD_BYTES = 250, 400
 """What is kept of where words stand: all of a small brain, of a large one the words that are asked for often."""
 
 
@@ -52,7 +52,7 @@ class Kept:
         self._there: Collection[Segment] | None = None
 
     def keep_only(self, segments: Collection[Segment]) -> None:
-        """From now on these are all there are: what is known of others goes with the next that is learnt of a term."""
+        """From now on these are all there are: what is known of others goes with the next that is learnt."""
         self._there = segments
 
     def pages(self, segment: SegmentHead) -> SegmentPages | None:
@@ -61,6 +61,8 @@ class Kept:
 
     def keep_pages(self, segment: SegmentHead, found: SegmentPages) -> None:
         """Keep the pages of a segment. The oldest are let go of."""
+        if self._there is not None:
+            self._pages = {one: pages for one, pages in self._pages.items() if segment_of(one) in self._there}
         self._pages[segment] = found
         while sum(len(one.editions) for one in self._pages.values()) > _KEPT_PAGES and len(self._pages) > 1:
             del self._pages[next(iter(self._pages))]
@@ -75,16 +77,18 @@ class Kept:
 
     def keep_entries(self, term: int, found: Mapping[Segment, bytes]) -> None:
         """Keep where a term stands in some segments. The terms that were asked for longest ago are let go of."""
-        old = self._entries.get(term, {})
-        there = self._there if self._there is not None else old
-        self._entries[term] = {one: data for one, data in old.items() if one in there} | dict(found)
-        self._entries_bytes += _bytes_of(self._entries[term]) - _bytes_of(old)
+        old = self._entries.get(term)
+        self._entries_bytes -= _bytes_of(old) if old is not None else 0
+        there = self._there
+        held = {one: data for one, data in (old or {}).items() if there is None or one in there} | dict(found)
+        self._entries[term] = held
+        self._entries_bytes += _bytes_of(held)
         while self._entries_bytes > KEPT_ENTRIES_BYTES:
             self._entries_bytes -= _bytes_of(self._entries.pop(next(iter(self._entries))))
 
 
 def _bytes_of(entries: Mapping[Segment, bytes]) -> int:
-    return sum(map(len, entries.values())) + _ENTRY_OVERHEAD_BYTES * len(entries)
+    return sum(map(len, entries.values())) + _ENTRY_OVERHEAD_BYTES * len(entries) + _TERM_OVERHEAD_BYTES
 
 
 class Index:
@@ -100,7 +104,7 @@ class Index:
         self._firsts = list(accumulate((head.texts for head in heads), initial=0))
         texts = self._firsts.pop()
         self._segments: dict[Segment, int] = dict(zip(map(segment_of, heads), self._firsts, strict=True))
-        self._ends = [*self._firsts[1:], texts]
+        self._sizes = {head.id: head.texts for head in heads}
         firsts = dict(zip(self._ids, self._firsts, strict=True))
         self._of_source = {source: {one.id: firsts[one.id] for one in each} for source, each in segments.items()}
         lexemes = sum(head.lexemes for head in heads)
@@ -148,24 +152,26 @@ class Index:
 
     def _number_of(self, source: str, edition: int, ordinal: int) -> int | None:
         for segment, first in self._of_source[source].items():
-            editions, starts = self._pages[segment]
-            at = bisect_right(editions, edition) - 1
-            if at >= 0 and editions[at] == edition:
-                return first + starts[at] + ordinal
+            texts = self._texts(segment, edition)
+            if texts is not None:
+                return first + texts[ordinal] if ordinal < len(texts) else None
         return None
+
+    def _texts(self, segment: int, edition: int) -> range | None:
+        """Which of a segment's texts are those of a page; None where it does not have the page."""
+        editions, starts = self._pages[segment]
+        at = bisect_right(editions, edition) - 1
+        if at < 0 or editions[at] != edition:
+            return None
+        return range(starts[at], starts[at + 1] if at + 1 < len(starts) else self._sizes[segment])
 
     async def numbers_of(self, pages: Iterable[tuple[str, int]]) -> frozenset[int]:
         """The numbers of all texts of some pages, given by source and edition."""
         found = set[int]()
         await self._load(self._ids)
         for source, edition in pages:
-            for segment, first, end in zip(self._ids, self._firsts, self._ends, strict=True):
-                if segment in self._of_source[source]:
-                    held = self._pages[segment]
-                    at = bisect_right(held.editions, edition) - 1
-                    if at >= 0 and held.editions[at] == edition:
-                        behind = held.starts[at + 1] if at + 1 < len(held.starts) else end - first
-                        found.update(range(first + held.starts[at], first + behind))
+            for segment, first in self._of_source[source].items():
+                found.update(first + text for text in self._texts(segment, edition) or ())
         return frozenset(found)
 
     async def _load(self, segments: Iterable[int]) -> None:

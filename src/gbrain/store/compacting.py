@@ -63,7 +63,7 @@ async def merge(conn: Connection, writer: Writer, segments: Sequence[Segment]) -
 
     editions, starts, renumbered, texts = await _renumbered(conn, segments)
     async with conn.transaction():
-        if texts:
+        if editions:
             head = Head(texts=texts, lexemes=0, checksum=0, editions=editions, starts=starts)
             segment = await insert(conn, writer.source_id, head)
             total, lengths = 0, np.zeros(texts, np.uint8)
