@@ -110,5 +110,5 @@ NOTES = {
     "vectors_incomplete": "Some texts have no vector yet: they are found by their words alone.",
     "no_vector": "What was asked could not be embedded: pages are found by their words alone.",
     "no_words": "Nothing of what was asked can be looked up by words.",
-    "index_outdated": "Some sources were indexed by another version: what was not synced since is not found by words.",
+    "index_outdated": "Some sources were indexed by another version: what was not synced since is not found.",
 }

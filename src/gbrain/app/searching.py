@@ -191,6 +191,6 @@ _NO_WORDS = Note(
 )
 _OUTDATED = Note(
     code="index_outdated",
-    message="some sources were indexed by another version: what was not synced since is not found by words",
+    message="some sources were indexed by another version: what was not synced since is not found",
     hint="gbrain sync --all",
 )

@@ -52,4 +52,5 @@ def _level(texts: int) -> int:
 
 
 _LAST_LEVEL = _level(MOST_TEXTS) - 1
-"""Segments of a higher one are left as they are: none could hold two of them."""
+"""Segments of a higher one are left as they are: few would fit into one, and with what is small each would be written
+anew for little."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from regex import Pattern
 
 LEXEME_RULE = 3
-"""Raised whenever a text may get other lexemes."""
+"""Raised whenever a text may get other lexemes, or what is written of them changes."""
 
 LONGEST = 64
 """Characters of a lexeme; what is longer is cut."""
