@@ -24,9 +24,11 @@ from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
 _TRIES = 2
-_AT_ONCE = 2
-"""So many searches are under way at a time: while the server looks for one, this process ranks another."""
-_COUNTED_FOR_S = 0.1
+_AT_ONCE = 3
+_COUNTED_FOR_S = 0.025
+"""So many searches are under way at a time: while the server looks for some, this process ranks another. What takes longer
+waits for the server.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
