@@ -33,11 +33,16 @@ def disk(embedded_brain: BrainCommand) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+PAGES = 100
+"""Of a large repository: 20 kB each, and half as much again as there is room for all together."""
+
+
 def large(folder: Path, seed: int) -> Repository:
-    """Some 4 MB of words that are all different, which the database needs many times as much room for."""
+    """Some 2 MB of words that are all different, which the database needs many times as much room for."""
     words = random.Random(seed)
     pages = {
-        f"page-{n}.md": f"# {n}\n\n" + " ".join(f"{words.getrandbits(32):08x}" for _ in range(2200)) for n in range(200)
+        f"page-{n}.md": f"# {n}\n\n" + " ".join(f"{words.getrandbits(32):08x}" for _ in range(2200))
+        for n in range(PAGES)
     }
     return Repository.create(folder, pages)
 
@@ -69,7 +74,7 @@ def test_a_sync_that_does_not_fit_says_so_and_the_next_with_more_room_goes_on(
     enlarge(disk)
     rows = embedded_brain.run("sync", "--all", "--json").document["sources"]
     assert {row["status"] for row in rows} == {"ok"}
-    assert committed + sum(row["added"] for row in rows) == 400, "a count is of what was committed"
+    assert committed + sum(row["added"] for row in rows) == 2 * PAGES, "a count is of what was committed"
     embedded_brain.run("sources", "verify", "--all")
 
 

@@ -260,39 +260,33 @@ async def test_a_call_that_cannot_be_answered_says_what_to_do(
     assert "Traceback" not in json.dumps(error)
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "message", "hint"),
-    [
-        ("list_pages", {"source": "wiki"}, 'takes no "source"', "source_id, path_prefix, kind, limit and cursor"),
-        ("list_pages", {}, "source_id is missing", "the id of a source"),
-        ("search", {"query": "x", "limit": 51}, "limit cannot be 51", "a whole number from 1 to 50"),
-        ("search", {"query": "x", "mode": "best"}, 'mode cannot be "best"', "hybrid, keyword or vector"),
-        ("search", {"query": "x", "sources": ["wiki", 7]}, "sources.1 cannot be 7", "the id of a source"),
-        ("get_page", {"page": "wiki:readme", "first_line": 9000}, "ends with line 3", "give 3 or less"),
-        ("get_page", {"page": "wiki:docs/empty", "first_line": 2}, "ends with line 0", "give 1 or less"),
-        ("get_page", {"page": "wiki:long", "first_line": 3, "last_line": 2}, "last_line is 2", "give 3 or more"),
-        ("get_page", {"page": "wiki:readme", "first_line": 1e300}, "cannot be 1e+300", "1 to 1,000,000,000"),
-        ("get_page", {"page": "wiki:readme", "first_line": 10**300}, "cannot be 1", "1 to 1,000,000,000"),
-        ("get_page", {"path": "README.md"}, "not named", "source_id and path"),
-    ],
-)
+MISTAKES: list[tuple[str, dict[str, Any], str, str]] = [
+    ("list_pages", {"source": "wiki"}, 'takes no "source"', "source_id, path_prefix, kind, limit and cursor"),
+    ("list_pages", {}, "source_id is missing", "the id of a source"),
+    ("search", {"query": "x", "limit": 51}, "limit cannot be 51", "a whole number from 1 to 50"),
+    ("search", {"query": "x", "mode": "best"}, 'mode cannot be "best"', "hybrid, keyword or vector"),
+    ("search", {"query": "x", "sources": ["wiki", 7]}, "sources.1 cannot be 7", "the id of a source"),
+    ("get_page", {"page": "wiki:readme", "first_line": 9000}, "ends with line 3", "give 3 or less"),
+    ("get_page", {"page": "wiki:docs/empty", "first_line": 2}, "ends with line 0", "give 1 or less"),
+    ("get_page", {"page": "wiki:long", "first_line": 3, "last_line": 2}, "last_line is 2", "give 3 or more"),
+    ("get_page", {"page": "wiki:readme", "first_line": 1e300}, "cannot be 1e+300", "1 to 1,000,000,000"),
+    ("get_page", {"page": "wiki:readme", "first_line": 10**300}, "cannot be 1", "1 to 1,000,000,000"),
+    ("get_page", {"path": "README.md"}, "not named", "source_id and path"),
+]
+"""Calls that cannot be right, and what their errors tell."""
+
+
 @pytest.mark.parametrize("way", ["stdio auto", "http auto"])
 async def test_what_is_wrong_with_an_argument_is_told_so_that_the_next_call_can_be_right(
-    filled: BrainCommand,
-    up: Serving,
-    writer: str,
-    way: str,
-    tool: str,
-    arguments: dict[str, Any],
-    message: str,
-    hint: str,
+    filled: BrainCommand, up: Serving, writer: str, way: str
 ) -> None:
     async with agent(filled, up, writer, way) as client:
-        error = await refusal(client, tool, **arguments)
-    assert error["code"] == "invalid_arguments"
-    assert message in error["message"]
-    assert hint in error["hint"]
-    assert len(error["message"]) < 120
+        for tool, arguments, message, hint in MISTAKES:
+            error = await refusal(client, tool, **arguments)
+            assert error["code"] == "invalid_arguments", arguments
+            assert message in error["message"]
+            assert hint in error["hint"]
+            assert len(error["message"]) < 120, error
 
 
 async def test_the_tool_says_what_a_query_may_hold_and_finds_by_it(up: Serving, writer: str) -> None:
@@ -367,7 +361,7 @@ async def test_a_sync_that_hangs_holds_up_nothing_else_and_ends_with_the_client(
 
 
 def test_the_end_of_input_ends_it_quietly_and_what_was_asked_before_is_answered(filled: BrainCommand) -> None:
-    empty = _speak(filled, b"")
+    empty = _speak(filled, b"", start=_started_anew)
     assert empty == (0, [], b"")
     code, answers, err = _speak(filled, _messages(_call(2, "search", {"query": "zebra"}), _call(3, "list_sources", {})))
     assert (code, err) == (0, b"")
@@ -408,7 +402,7 @@ def test_a_message_that_is_too_long_ends_it_with_an_error_behind_what_was_asked_
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_though_input_goes_on(filled: BrainCommand, number: signal.Signals) -> None:
-    with _started(filled) as process:
+    with _started_anew(filled) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(_messages())
@@ -476,11 +470,20 @@ def _messages(*calls: dict[str, Any]) -> bytes:
 
 
 def _started(brain: BrainCommand) -> subprocess.Popen[bytes]:
+    """In a process of its own, by an interpreter that is there already."""
+    return brain.start("mcp", stdin=subprocess.PIPE)
+
+
+def _started_anew(brain: BrainCommand) -> subprocess.Popen[bytes]:
+    """By an interpreter of its own, which ends as interpreters do while a thread reads input."""
     pipe = subprocess.PIPE
     return subprocess.Popen([GBRAIN, "mcp"], env=brain.env(), stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-def _speak(brain: BrainCommand, said: bytes) -> tuple[int, list[dict[str, Any]], bytes]:
+def _speak(
+    brain: BrainCommand, said: bytes, *, start: Callable[[BrainCommand], subprocess.Popen[bytes]] = _started
+) -> tuple[int, list[dict[str, Any]], bytes]:
     """What it answers to all of this at once, behind which input ends."""
-    done = subprocess.run([GBRAIN, "mcp"], env=brain.env(), input=said, capture_output=True, timeout=DEADLINE_S)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    with start(brain) as process:
+        out, err = process.communicate(said, timeout=DEADLINE_S)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support.commands import BrainCommand
-from support.databases import ask
+from support.databases import ask, copy_of, drop
 from support.documents import checked, checked_error
 from support.driven import poll
 from support.endpoint import EndpointServer, endpoint
+from support.servers import Server
 from support.vectors import embedding, pages, states, stored
 
 LOCAL = "local:wordllama-256"
@@ -26,14 +30,27 @@ def provider() -> Iterator[EndpointServer]:
         yield running
 
 
-@pytest.fixture
-def filled(brain: BrainCommand, provider: EndpointServer, tmp_path: Path) -> BrainCommand:
-    """A brain of 40 pages with the local model, and an endpoint that nobody has used yet."""
-    brain.configure(provider.toml("test", max_items=4))
-    brain = embedding(brain)
-    brain.add("wiki", pages(tmp_path / "vault", 40))
+@pytest.fixture(scope="module")
+def laid_out(server: Server, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> BrainCommand:
+    """A brain of 40 pages with the local model, to be copied and left as it is."""
+    folder = tmp_path_factory.mktemp("laid-out")
+    brain = embedding(BrainCommand(home=folder / "home", url=server.url(new_database())))
+    brain.add("wiki", pages(folder / "vault", 40))
     brain.run("sync", "--all")
     return brain
+
+
+@pytest.fixture
+def filled(laid_out: BrainCommand, server: Server, provider: EndpointServer, tmp_path: Path) -> Iterator[BrainCommand]:
+    """A brain of 40 pages with the local model, and an endpoint that nobody has used yet."""
+    name = copy_of(server, (laid_out.url or "").rpartition("/")[2])
+    brain = replace(laid_out, home=tmp_path / "home", url=server.url(name))
+    shutil.copytree(laid_out.home, brain.home)
+    brain.configure(provider.toml("test", max_items=4))
+    vault = pages(tmp_path / "vault", 40)
+    ask(brain.url or "", "UPDATE gbrain.sources SET path = %s RETURNING id", os.fsencode(vault))
+    yield brain
+    drop(server, name)
 
 
 def test_a_brain_without_a_model_says_so(brain: BrainCommand) -> None:

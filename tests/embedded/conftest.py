@@ -21,6 +21,7 @@ import pytest
 
 import gbrain
 from gbrain.postgres import postmaster
+from gbrain.postgres.account import account_of
 from gbrain.postgres.embedded import destroy
 from gbrain.postgres.paths import Places, places_of
 
@@ -123,6 +124,26 @@ def home(tmp_path: Path) -> Iterator[Home]:
     made = Home(path)
     yield made
     made.clean()
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home of the user who runs the tests that has been used once, and is left alone from then on."""
+    path = tmp_path_factory.mktemp("made") / "home"
+    path.mkdir(mode=0o700)
+    made = Home(path)
+    made.use()
+    until(lambda: made.postmaster is None)
+    yield made
+    made.clean()
+
+
+@pytest.fixture
+def used_home(home: Home, made_home: Home) -> Home:
+    """A home with a cluster, a copy of one, for tests of what comes after its making."""
+    account_of(home.places, lambda _: None)
+    subprocess.run(["cp", "-a", made_home.places.data, home.places.data], check=True)
+    return home
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ def test_the_last_to_leave_stops_the_server_and_one_who_stays_keeps_it(anyones_h
     until(lambda: anyones_home.postmaster is None)
 
 
-def test_twenty_processes_at_once_on_a_new_home_share_one_server(anyones_home: Home) -> None:
-    holders = [anyones_home.hold() for _ in range(20)]
+def test_many_processes_at_once_on_a_new_home_share_one_server(anyones_home: Home) -> None:
+    holders = [anyones_home.hold() for _ in range(20 if anyones_home.user is None else 8)]
     assert {holder.told().get("role") for holder in holders} == {"gbrain"}
     assert len([line for holder in holders for line in holder.told()["said"] if "Creating" in line]) == 1
     for holder in holders:
@@ -42,32 +42,32 @@ def test_twenty_processes_at_once_on_a_new_home_share_one_server(anyones_home: H
     until(lambda: anyones_home.postmaster is None)
 
 
-def test_processes_that_come_while_others_leave_always_find_a_server_that_stays(home: Home) -> None:
-    home.use()
-    holders = [home.hold(rounds=12) for _ in range(4)]
+def test_processes_that_come_while_others_leave_always_find_a_server_that_stays(used_home: Home) -> None:
+    used_home.use()
+    holders = [used_home.hold(rounds=12) for _ in range(4)]
     for holder in holders:
         assert holder.told().get("role") == "gbrain", holder.told()
         holder.leave()
 
 
-def test_a_reference_of_a_killed_process_does_not_keep_the_server(home: Home) -> None:
-    killed = home.hold()
+def test_a_reference_of_a_killed_process_does_not_keep_the_server(used_home: Home) -> None:
+    killed = used_home.hold()
     killed.told()
     killed.end()
-    home.use()
-    until(lambda: home.postmaster is None)
+    used_home.use()
+    until(lambda: used_home.postmaster is None)
 
 
-def test_the_server_holds_no_lock_file_and_has_a_session_of_its_own(home: Home) -> None:
-    holder = home.hold()
+def test_the_server_holds_no_lock_file_and_has_a_session_of_its_own(used_home: Home) -> None:
+    holder = used_home.hold()
     holder.told()
-    server = home.postmaster
+    server = used_home.postmaster
     assert server is not None
     assert os.getsid(server) == server
     if not Path("/proc/self/fd").exists():
         pytest.skip("no /proc to look at another process's files")
     opened = [os.readlink(file) for file in Path(f"/proc/{server}/fd").iterdir()]
-    assert str(home.places.log) in opened
+    assert str(used_home.places.log) in opened
     assert not [name for name in opened if name.endswith(".lock")]
 
 
@@ -85,44 +85,44 @@ signal.pause()
 """
 
 
-def test_a_child_forked_without_exec_does_not_hold_the_reference_of_its_dead_parent(home: Home) -> None:
-    command = [sys.executable, "-c", FORKING, str(home.path)]
+def test_a_child_forked_without_exec_does_not_hold_the_reference_of_its_dead_parent(used_home: Home) -> None:
+    command = [sys.executable, "-c", FORKING, str(used_home.path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
         try:
-            home.use()
-            until(lambda: home.postmaster is None)
+            used_home.use()
+            until(lambda: used_home.postmaster is None)
         finally:
             os.kill(child, signal.SIGKILL)
 
 
-def test_a_process_that_leaves_lets_go_for_the_children_it_forked_too(home: Home) -> None:
-    with EmbeddedServer.open(home.path, say=lambda _: None):
+def test_a_process_that_leaves_lets_go_for_the_children_it_forked_too(used_home: Home) -> None:
+    with EmbeddedServer.open(used_home.path, say=lambda _: None):
         child = os.fork()
         if child == 0:
             signal.pause()
     try:
-        until(lambda: home.postmaster is None)
+        until(lambda: used_home.postmaster is None)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
 
-def test_settings_given_to_a_start_win_over_ours(home: Home) -> None:
+def test_settings_given_to_a_start_win_over_ours(used_home: Home) -> None:
     holder_settings = {"shared_buffers": "16MB"}
-    with EmbeddedServer.open(home.path, say=lambda _: None, settings=holder_settings):
-        server = home.postmaster
+    with EmbeddedServer.open(used_home.path, say=lambda _: None, settings=holder_settings):
+        server = used_home.postmaster
         assert b"shared_buffers=16MB" in Path(f"/proc/{server}/cmdline").read_bytes()
 
 
-def test_destroy_refuses_while_another_process_uses_the_server(home: Home) -> None:
-    holder = home.hold()
+def test_destroy_refuses_while_another_process_uses_the_server(used_home: Home) -> None:
+    holder = used_home.hold()
     holder.told()
     with pytest.raises(CouldNotRun, match="in use"):
-        destroy(home.path)
-    assert home.use()["role"] == "gbrain"
+        destroy(used_home.path)
+    assert used_home.use()["role"] == "gbrain"
 
 
 def test_destroy_leaves_nothing_and_a_new_brain_can_follow(anyones_home: Home) -> None:

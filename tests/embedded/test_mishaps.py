@@ -82,42 +82,42 @@ def test_a_server_killed_while_in_use_is_started_anew_for_the_next(anyones_home:
 
 
 @pytest.fixture
-def stranger(home: Home) -> Iterator[int]:
+def stranger(used_home: Home) -> Iterator[int]:
     """The id of a live process that runs as the server would."""
-    home.use()
-    switch = account_of(home.places, lambda _: None).switch()
+    used_home.use()
+    switch = account_of(used_home.places, lambda _: None).switch()
     process = subprocess.Popen(["sleep", "600"], **switch)
     yield process.pid
     process.kill()
     process.wait()
 
 
-def test_lock_files_that_name_a_live_stranger_do_not_stop_a_start(home: Home, stranger: int) -> None:
-    killed = home.hold()
+def test_lock_files_that_name_a_live_stranger_do_not_stop_a_start(used_home: Home, stranger: int) -> None:
+    killed = used_home.hold()
     socket_folder = Path(killed.told()["conninfo"].split("'")[1])
-    server = home.postmaster
+    server = used_home.postmaster
     assert server is not None
     os.kill(server, signal.SIGKILL)
-    until(lambda: home.postmaster is None)
-    for file in (home.places.data / "postmaster.pid", socket_folder / f"{SOCKET_NAME}.lock"):
+    until(lambda: used_home.postmaster is None)
+    for file in (used_home.places.data / "postmaster.pid", socket_folder / f"{SOCKET_NAME}.lock"):
         file.write_text(file.read_text().replace(f"{server}\n", f"{stranger}\n", 1))
-    assert home.use()["role"] == "gbrain"
+    assert used_home.use()["role"] == "gbrain"
 
 
-def test_an_empty_pid_file_does_not_stop_a_start(home: Home) -> None:
-    home.use()
-    until(lambda: home.postmaster is None)
-    (home.places.data / "postmaster.pid").touch()
-    assert home.use()["role"] == "gbrain"
+def test_an_empty_pid_file_does_not_stop_a_start(used_home: Home) -> None:
+    used_home.use()
+    until(lambda: used_home.postmaster is None)
+    (used_home.places.data / "postmaster.pid").touch()
+    assert used_home.use()["role"] == "gbrain"
 
 
-def test_a_server_that_hangs_is_waited_for_and_never_doubled(home: Home) -> None:
-    killed = home.hold()
+def test_a_server_that_hangs_is_waited_for_and_never_doubled(used_home: Home) -> None:
+    killed = used_home.hold()
     killed.told()
-    server = home.postmaster
+    server = used_home.postmaster
     assert server is not None
     os.kill(server, signal.SIGSTOP)
-    waiting = home.hold()
+    waiting = used_home.hold()
     try:
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.process.wait(6)
@@ -125,41 +125,41 @@ def test_a_server_that_hangs_is_waited_for_and_never_doubled(home: Home) -> None
         os.kill(server, signal.SIGCONT)
     assert waiting.told()["role"] == "gbrain"
     assert [line for line in waiting.told()["said"] if "Waiting" in line]
-    assert home.postmaster == server
+    assert used_home.postmaster == server
 
 
-def test_a_server_whose_socket_was_swept_away_makes_way_for_a_new_one(home: Home) -> None:
-    holder = home.hold()
+def test_a_server_whose_socket_was_swept_away_makes_way_for_a_new_one(used_home: Home) -> None:
+    holder = used_home.hold()
     (Path(holder.told()["conninfo"].split("'")[1]) / SOCKET_NAME).unlink()
-    assert home.use()["role"] == "gbrain"
+    assert used_home.use()["role"] == "gbrain"
 
 
-def test_a_cluster_of_another_major_is_refused_with_what_to_do(home: Home) -> None:
-    home.use()
-    until(lambda: home.postmaster is None)
-    (home.places.data / "PG_VERSION").write_text("16\n")
-    told = home.use()
+def test_a_cluster_of_another_major_is_refused_with_what_to_do(used_home: Home) -> None:
+    used_home.use()
+    until(lambda: used_home.postmaster is None)
+    (used_home.places.data / "PG_VERSION").write_text("16\n")
+    told = used_home.use()
     assert told["error"] == "DatabaseUnusable"
     assert "PostgreSQL 16" in told["message"]
     assert "gbrain destroy" in told["hint"]
 
 
-def test_a_start_that_fails_quotes_the_log_and_says_where_it_is(home: Home) -> None:
-    home.use()
-    until(lambda: home.postmaster is None)
-    (home.places.data / "global" / "pg_control").unlink()
-    told = home.use()
+def test_a_start_that_fails_quotes_the_log_and_says_where_it_is(used_home: Home) -> None:
+    used_home.use()
+    until(lambda: used_home.postmaster is None)
+    (used_home.places.data / "global" / "pg_control").unlink()
+    told = used_home.use()
     assert told["error"] == "DatabaseUnusable"
     assert "pg_control" in told["message"]
-    assert str(home.places.log) in told["hint"]
+    assert str(used_home.places.log) in told["hint"]
 
 
-def test_a_log_that_has_grown_large_is_emptied(home: Home) -> None:
-    home.use()
-    with home.places.log.open("ab") as log:
+def test_a_log_that_has_grown_large_is_emptied(used_home: Home) -> None:
+    used_home.use()
+    with used_home.places.log.open("ab") as log:
         log.truncate(11_000_000)
-    home.use()
-    assert home.places.log.stat().st_size < 1_000_000
+    used_home.use()
+    assert used_home.places.log.stat().st_size < 1_000_000
 
 
 def test_a_full_disk_is_told_as_such_and_all_is_well_when_room_is_made(home: Home) -> None:

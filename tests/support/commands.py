@@ -123,8 +123,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], cwd: Path | None =
 
 
 def process_of(command: Sequence[str], *, env: dict[str, str], **options: Any) -> subprocess.Popen[bytes]:
-    """A process of the installed command: as `Popen` starts it, or the same forked."""
-    is_plain = not options.keys() - _AS_FORKED and options.get("stdin") == subprocess.DEVNULL
+    """A process of the installed command, of the driver or of an endpoint: as `Popen` starts it, or the same forked."""
+    is_plain = not options.keys() - _AS_FORKED and options.get("stdin") is not None
     start = Forked if is_plain and can_fork(env) else subprocess.Popen
     return start(command, env=env, **options)
 

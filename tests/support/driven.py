@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from support.commands import BrainCommand
+from support.commands import BrainCommand, process_of
 from support.driver import DRIVER
 
 DEADLINE_S = 60.0
@@ -22,7 +22,7 @@ DEADLINE_S = 60.0
 @contextmanager
 def driven(brain: BrainCommand, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The driver under way; killed with the block if it has not ended by then."""
-    process = subprocess.Popen(
+    process = process_of(
         [sys.executable, DRIVER, *arguments],
         env=brain.env(),
         stdin=subprocess.DEVNULL,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from support.commands import process_of
 
 _TESTS = Path(__file__).parents[1]
 _DEADLINE_S = 30
@@ -187,17 +190,18 @@ class EndpointServer:
 @contextmanager
 def endpoint(**script: Any) -> Iterator[EndpointServer]:
     """An endpoint that behaves by this script, gone with the block."""
-    server = start(Script(**script))
+    # A benchmark's endpoint is started anew: it is measured beside what it answers.
+    server = start(Script(**script), of=process_of if "PYTEST_CURRENT_TEST" in os.environ else subprocess.Popen)
     try:
         yield server
     finally:
         server.stop()
 
 
-def start(script: Script) -> EndpointServer:
-    """Start an endpoint; whoever does stops it. It ends by itself when this process ends."""
+def start(script: Script, *, of: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen) -> EndpointServer:
+    """Start an endpoint, a process `of` this kind; whoever does stops it. It ends by itself when this process ends."""
     words = [sys.executable, "-m", "support.endpoint_server", json.dumps(asdict(script))]
-    process = subprocess.Popen(words, cwd=_TESTS, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = of(words, cwd=_TESTS, env=dict(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:

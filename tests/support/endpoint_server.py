@@ -250,6 +250,11 @@ def _loaded(body: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def main() -> None:
+    """Serve as the one argument says."""
+    asyncio.run(serve(Script(**json.loads(sys.argv[1]))))
+
+
 async def serve(script: Script) -> None:
     """Serve until standard input ends, which it does with the process that holds the other end."""
     loop, state = asyncio.get_running_loop(), State(script=script)
@@ -274,4 +279,4 @@ def _port(server: asyncio.Server) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Script(**json.loads(sys.argv[1]))))
+    main()

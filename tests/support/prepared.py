@@ -1,9 +1,9 @@
 """Commands in processes that need not import first: one that has imported what commands import forks each of them.
 
-What is run is what the installed command runs, `gbrain.entry.main`, with its own arguments, environment, folder, pipes
-and session, in a process of its own. Only what an interpreter does before and after is spared: half a second of CPU for
-each of thousands of commands. With `GBRAIN_TEST_EACH_ANEW=1`, or where the environment asks
-something of the interpreter itself, commands are started anew.
+What is run is what the installed command runs, `gbrain.entry.main`, or the `main` of the driver or of an endpoint, with
+its own arguments, environment, folder, pipes and session, in a process of its own. Only what an interpreter does before
+and after is spared: half a second of CPU for each of thousands of commands. With `GBRAIN_TEST_EACH_ANEW=1`, or where
+the environment asks something of the interpreter itself, commands are started anew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,8 @@ class Forked(subprocess.Popen[bytes]):
         with theirs, os.fdopen(os.memfd_create("asked"), "wb+") as file:
             file.write(json.dumps(asked).encode())
             file.flush()
-            outputs = [descriptor if descriptor >= 0 else 2 for descriptor in (pipes[3], pipes[5])]
-            socket.send_fds(_PREPARED.control(), [b"go"], [theirs.fileno(), file.fileno(), *outputs])
+            streams = [pipes[0], *(descriptor if descriptor >= 0 else 2 for descriptor in (pipes[3], pipes[5]))]
+            socket.send_fds(_PREPARED.control(), [b"go"], [theirs.fileno(), file.fileno(), *streams])
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
         self.pid = int(self._end.recv(64))
         self._child_created = True
@@ -121,7 +121,7 @@ _PREPARED = _Prepared()
 def serve(descriptor: int) -> list[int]:
     """Fork a command for each message, until whoever asks is gone; in a command's process, what it was sent.
 
-    That is: where to tell its end, what is to be run, and its two outputs. Nothing where it is over.
+    That is: where to tell its end, what is to be run, its input and its two outputs. Nothing where it is over.
     """
     _import_everything()
     gc.collect()
@@ -142,7 +142,7 @@ def serve(descriptor: int) -> list[int]:
                     children.recv(4096)
                     _reap(running)
                     continue
-                message, descriptors, _, _ = socket.recv_fds(control, 16, 4)
+                message, descriptors, _, _ = socket.recv_fds(control, 16, 5)
                 if not message:
                     return []
                 if (pid := os.fork()) == 0:
@@ -167,31 +167,43 @@ def become(descriptors: list[int]) -> None:
     """Be the command; it ends as the interpreter ends."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    asker, asked, out, err = descriptors
+    asker, asked, *streams = descriptors
     with os.fdopen(asked, "rb") as file:
         file.seek(0)
         wanted = json.loads(file.read())
     if wanted["own_session"]:
         os.setsid()
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    for one in {out, err}:
+    for standard, one in enumerate(streams):
+        os.dup2(one, standard)
         os.close(one)
     os.environ.clear()
     os.environ.update(wanted["environ"])
     time.tzset()
     os.chdir(wanted["cwd"])
-    sys.argv = wanted["arguments"]
     with socket.socket(fileno=asker) as told:
         told.send(b"%d" % os.getpid())
-    from gbrain.entry import main
-
     code: object = 0
     try:
-        main()
+        _main_of(wanted["arguments"])()
     except SystemExit as end:
         code = end.code
     _end(code)
+
+
+def _main_of(words: list[str]) -> Callable[[], None]:
+    """What the words of a command line start, which gets those that are its own."""
+    from gbrain.entry import main
+    from support import driver, endpoint_server
+
+    match words[1:]:
+        case [driver.DRIVER, *_]:
+            sys.argv = words[1:]
+            return driver.main
+        case ["-m", "support.endpoint_server", *_]:
+            sys.argv = words[2:]
+            return endpoint_server.main
+    sys.argv = words
+    return main
 
 
 def _end(code: object) -> None:
@@ -212,7 +224,7 @@ def _import_everything() -> None:
     for module in pkgutil.walk_packages(gbrain.__path__, "gbrain."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for name in ("numpy", "tokenizers", "safetensors.numpy"):
+    for name in ("numpy", "tokenizers", "safetensors.numpy", "support.driver", "support.endpoint_server"):
         importlib.import_module(name)
     if len(os.listdir("/proc/self/task")) > 1:
         raise RuntimeError("what was imported has started threads: a process that has some is not forked")
