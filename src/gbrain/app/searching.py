@@ -26,8 +26,8 @@ from gbrain.store.search import Scope
 _TRIES = 2
 _AT_ONCE = 3
 _COUNTED_FOR_S = 0.025
-"""So many searches are under way at a time: while the server looks for some, this process ranks another. What takes longer
-waits for the server.
+"""So many searches are under way at a time: while the server looks for some, this process ranks another. One that takes
+longer waits for the server.
 """
 
 
