@@ -24,10 +24,10 @@ from gbrain.store.connection import Connection
 from gbrain.store.search import Scope
 
 _TRIES = 2
-_AT_ONCE = 3
-_COUNTED_FOR_S = 0.025
-"""So many searches are under way at a time: while the server looks for some, this process ranks another. One that takes
-longer waits for the server.
+_AT_ONCE = 2
+_COUNTED_FOR_S = 0.05
+"""So many searches by words are under way at a time: while the server looks for one, this process ranks another. What
+takes longer waits for the server, as those with vectors do most of their time.
 """
 
 
@@ -76,7 +76,8 @@ class Searcher:
             if asked.mode is not Mode.KEYWORD and text.strip():
                 meant = await self._meant(text, notes)
             try:
-                found = await self._asked(partial(self._pages, asked=asked, query=query, meant=meant, notes=notes))
+                question = partial(self._pages, asked=asked, query=query, meant=meant, notes=notes)
+                found = await self.brain.ask(question) if meant is not None else await self._in_turn(question)
             except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
                 if meant is None:
                     raise
@@ -89,12 +90,12 @@ class Searcher:
 
     async def _by_words(self, asked: Asked, query: Query, note: Note) -> _Answer:
         plainly = replace(asked, mode=Mode.KEYWORD)
-        found = await self._asked(partial(self._pages, asked=plainly, query=query, meant=None, notes=[note]))
+        found = await self._in_turn(partial(self._pages, asked=plainly, query=query, meant=None, notes=[note]))
         if found is None:
             raise RuntimeError("words are looked up by no model")
         return found
 
-    async def _asked(self, question: Callable[[Connection], Awaitable[_Answer | None]]) -> _Answer | None:
+    async def _in_turn(self, question: Callable[[Connection], Awaitable[_Answer | None]]) -> _Answer | None:
         async with self._queue.turn():
             return await self.brain.ask(question)
 
