@@ -60,7 +60,7 @@ def test_what_was_committed_before_the_time_was_over_stays_and_the_next_run_goes
     assert row.trouble is not None
     assert (row.status, row.trouble.code) == (Status.PARTIAL, Code.TIMEOUT)
     assert 0 < row.counts.added < 2500
-    inside.run(brain, "sync", "--all")
+    assert inside.run(brain, "sync", "--all", "--json").sources()["wiki"]["status"] == "ok"
     assert fresh.differences(brain) == []
 
 
