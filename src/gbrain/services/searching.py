@@ -117,17 +117,16 @@ class Search:
     def _best(self, ranking: Ranking, look: int, among: frozenset[int] | None, more: float) -> Looked:
         """The best by words; `more` is what any of these may score beside them."""
         best = ranking.best(look, among)
-        bound = self._share(best[-1][1], ranking) + more if len(best) == look else None
+        bound = best[-1][1] / self._scale(ranking) + more if len(best) == look else None
         return Looked(numbers=[number for number, _ in best], bound=bound)
 
     async def _candidates(self, ranking: Ranking, numbers: Sequence[int]) -> list[Candidate]:
         """Those of the texts that may be shown, the best first."""
         if self._phrases:
             numbers = await self._saying_enough(numbers)
-        top, unit = (ranking.top or 1.0) if self._near is not None else 1.0, self._unit(ranking)
-        found = []
+        scale, unit, found = self._scale(ranking), self._unit(ranking), []
         for number, score in zip(numbers, ranking.scores_of(numbers), strict=True):
-            words = score / top
+            words = score / scale
             rank = -(words + sum(self._others(number, unit).values()))
             if rank < 0:
                 found.append(Candidate(rank, number, words))
@@ -205,10 +204,9 @@ class Search:
         """What the best words score: all, where nothing but words counts; else 1, of which each has a share."""
         return 1.0 if self._near is not None else ranking.top or 1.0
 
-    def _share(self, words: float, ranking: Ranking) -> float:
-        if self._near is None:
-            return words
-        return words / ranking.top if ranking.top else 0.0
+    def _scale(self, ranking: Ranking) -> float:
+        """What scores of words are divided by, so that the best come to one unit."""
+        return ranking.top or 1.0 if self._near is not None else 1.0
 
     def _hit(self, shown: Shown, ranking: Ranking) -> Hit:
         found = shown.candidate

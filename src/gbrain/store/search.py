@@ -20,7 +20,6 @@ MOST_NAMED = 100
 """So many pages of one name are looked at in a source: of `index` and `readme` there may be thousands."""
 
 _PIECE = 5000
-_HALF = "%.6g"
 
 
 class SegmentHead(NamedTuple):
@@ -204,4 +203,4 @@ async def nearest(
 
 def literal(vector: Sequence[float]) -> str:
     """A vector as pgvector reads it, in more digits than it keeps."""
-    return f"[{','.join(map(_HALF.__mod__, vector))}]"
+    return f"[{','.join(map('%.6g'.__mod__, vector))}]"
