@@ -23,7 +23,7 @@ def disk(embedded_brain: BrainCommand) -> Iterator[Path]:
     embedded_brain.home.mkdir(mode=0o700)
     folder = places_of(embedded_brain.home).base
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not mounted(folder, "100m"):
+    if not mounted(folder, "76m"):
         pytest.skip("this user may not mount a file system")
     try:
         embedded_brain.run("init")
@@ -33,12 +33,12 @@ def disk(embedded_brain: BrainCommand) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-PAGES = 100
+PAGES = 40
 """Of a large repository: 20 kB each, and half as much again as there is room for all together."""
 
 
 def large(folder: Path, seed: int) -> Repository:
-    """Some 2 MB of words that are all different, which the database needs many times as much room for."""
+    """Some 800 kB of words that are all different, which the database needs many times as much room for."""
     words = random.Random(seed)
     pages = {
         f"page-{n}.md": f"# {n}\n\n" + " ".join(f"{words.getrandbits(32):08x}" for _ in range(2200))
