@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -80,16 +82,17 @@ async def test_a_segment_that_is_merged_away_in_the_midst_of_a_search_is_read_as
     many: BrainCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [before] = await ask(many, Asked(query="shared word", mode=Mode.KEYWORD))
-    scope = store.scope
+    moment = store.moment
 
-    async def scope_and_merge(*arguments: Any) -> Any:
-        found = await scope(*arguments)
-        with psycopg.connect(many.url or "", autocommit=True) as other:
-            other.execute("UPDATE gbrain.segments SET id = DEFAULT")
-            other.execute("UPDATE gbrain.postings SET segment_id = (SELECT min(id) FROM gbrain.segments)")
-        return found
+    @asynccontextmanager
+    async def moment_and_merge(*arguments: Any) -> AsyncIterator[Any]:
+        async with moment(*arguments) as found:
+            with psycopg.connect(many.url or "", autocommit=True) as other:
+                other.execute("UPDATE gbrain.segments SET id = DEFAULT")
+                other.execute("UPDATE gbrain.postings SET segment_id = (SELECT min(id) FROM gbrain.segments)")
+            yield found
 
-    monkeypatch.setattr(store, "scope", scope_and_merge)
+    monkeypatch.setattr(store, "moment", moment_and_merge)
     [found] = await ask(many, Asked(query="shared word", mode=Mode.KEYWORD))
     monkeypatch.undo()
     assert found == before

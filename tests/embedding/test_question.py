@@ -70,6 +70,16 @@ def test_any_text_gets_the_vector_of_the_whole_model(question: QuestionModel, wh
     check(question, whole, [text])
 
 
+def test_a_question_has_one_vector_whether_or_not_numpy_is_loaded(
+    question: QuestionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_numpy = [question.vector_of(text) for text in WRITTEN]
+    monkeypatch.delitem(sys.modules, "numpy")
+    without = [question.vector_of(text) for text in WRITTEN]
+    monkeypatch.undo()
+    assert with_numpy == without
+
+
 def test_neither_numpy_nor_the_tokenizer_is_loaded_for_a_question() -> None:
     program = """
 import sys

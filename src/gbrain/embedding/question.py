@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import mmap
 import struct
+import sys
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -66,13 +67,23 @@ class _Rows:
         self._first = 8 + size + told["data_offsets"][0]
         self.width: int = told["shape"][1]
         self._row = struct.Struct(f"<{self.width}e")
-        if self._first + told["shape"][0] * self._row.size > len(self._data):
+        self._count: int = told["shape"][0]
+        if self._first + self._count * self._row.size > len(self._data):
             raise ValueError(f"{file.name} is cut short")
 
     def added_up(self, numbers: Iterable[int]) -> list[float]:
-        """The sum of the vectors of some tokens."""
+        """The sum of the vectors of some tokens. Of numbers of 16 bits it is exact, in whatever order."""
+        if "numpy" in sys.modules:  # else it would take longer to import than it saves
+            return self._added_up_by_numpy(list(numbers))
         rows = [self._row.unpack_from(self._data, self._first + number * self._row.size) for number in numbers]
         return list(map(sum, zip(*rows, strict=True))) if rows else [0.0] * self.width
+
+    def _added_up_by_numpy(self, numbers: Sequence[int]) -> list[float]:
+        import numpy as np
+
+        rows = np.frombuffer(self._data, "<f2", offset=self._first, count=self._count * self.width)
+        found: list[float] = rows.reshape(-1, self.width)[numbers].sum(axis=0, dtype=np.float64).tolist()
+        return found
 
 
 class _Pairs:

@@ -41,7 +41,7 @@ class Nearness:
     def __init__(self, conn: Connection, meant: Meant, sources: Sequence[str], *, alone: bool) -> None:
         self._conn, self._meant, self._sources = conn, meant, sources
         self._alone, self._weight = alone, 1.0 if alone else NEARNESS_WEIGHT
-        self._cosines: dict[int, float] = {}
+        self._shares: dict[int, float] = {}
         self._floor, self._span, self._is_known = 0.0, 1.0, False
         self.bound: float | None = None
         """What no other text's nearness is above; None where there is no other."""
@@ -49,7 +49,7 @@ class Nearness:
     async def look(self, limit: int, index: Index, fitting: Fitting) -> Iterable[int]:
         """The numbers of those that fit among the nearest: of so many if alone, else of those that are near."""
         if self._is_known and not self._alone:
-            return self._cosines
+            return self._shares
         self._is_known = True
         most = min(_MOST, max(NEAREST, limit)) if self._alone else NEAREST
         rows = await search.nearest(
@@ -67,14 +67,15 @@ class Nearness:
         self._span = (max(cosines, default=1.0) - self._floor) or 1.0
         fit = [row for row in rows if row.cosine > 0 and fitting.has(row.edition)]
         numbers = await index.numbers_at((row.source_id, row.edition, row.ordinal) for row in fit)
-        self._cosines = {number: row.cosine for number, row in zip(numbers, fit, strict=True) if number is not None}
+        found = zip(numbers, fit, strict=True)
+        self._shares = {number: self._weighted(row.cosine) for number, row in found if number is not None}
         has_all = len(rows) < most or most == _MOST or cosines[-1] <= 0
         self.bound = None if has_all or not self._alone else self._weighted(cosines[-1])
-        return self._cosines
+        return self._shares
 
     def of(self, number: int) -> float:
         """What a text's nearness adds to its score."""
-        return self._weighted(self._cosines.get(number, self._floor))
+        return self._shares.get(number, 0.0)
 
     def _weighted(self, cosine: float) -> float:
         return self._weight * max(0.0, cosine - self._floor) / self._span

@@ -127,7 +127,7 @@ class Search:
         scale, unit, found = self._scale(ranking), self._unit(ranking), []
         for number, score in zip(numbers, ranking.scores_of(numbers), strict=True):
             words = score / scale
-            rank = -(words + sum(self._others(number, unit).values()))
+            rank = -(words + self._beside_words(number, unit))
             if rank < 0:
                 found.append(Candidate(rank, number, words))
         return sorted(found)
@@ -140,8 +140,15 @@ class Search:
         enough = len(self._phrases) if self._is_phrases_alone else 0
         return [place.number for place in fit if self._phrases.of(place.number) >= enough]
 
+    def _beside_words(self, number: int, unit: float) -> float:
+        """What its phrases, its name and its nearness come to together."""
+        found = unit * PHRASE_WEIGHT * self._phrases.of(number) if self._phrases else 0.0
+        if number in self._named:
+            found += unit * NAME_WEIGHT
+        return found + self._near.of(number) if self._near is not None else found
+
     def _others(self, number: int, unit: float) -> dict[str, float]:
-        """What its phrases, its name and its nearness come to."""
+        """The same, each by itself."""
         others = {}
         if self._phrases and (phrases := self._phrases.of(number)):
             others[PHRASES] = unit * PHRASE_WEIGHT * phrases

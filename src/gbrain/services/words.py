@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -152,18 +152,25 @@ class Index:
 
     def _number_of(self, source: str, edition: int, ordinal: int) -> int | None:
         for segment, first in self._of_source[source].items():
-            texts = self._texts(segment, edition)
-            if texts is not None:
-                return first + texts[ordinal] if ordinal < len(texts) else None
+            editions, starts = self._pages[segment]
+            at = bisect_left(editions, edition)
+            if at < len(editions) and editions[at] == edition:
+                number = starts[at] + ordinal
+                return first + number if number < self._end_of(segment, at) else None
         return None
+
+    def _end_of(self, segment: int, at: int) -> int:
+        """Where the texts of a segment's page end, which is the one at that place."""
+        starts = self._pages[segment].starts
+        return starts[at + 1] if at + 1 < len(starts) else self._sizes[segment]
 
     def _texts(self, segment: int, edition: int) -> range | None:
         """Which of a segment's texts are those of a page; None where it does not have the page."""
         editions, starts = self._pages[segment]
-        at = bisect_right(editions, edition) - 1
-        if at < 0 or editions[at] != edition:
+        at = bisect_left(editions, edition)
+        if at == len(editions) or editions[at] != edition:
             return None
-        return range(starts[at], starts[at + 1] if at + 1 < len(starts) else self._sizes[segment])
+        return range(starts[at], self._end_of(segment, at))
 
     async def numbers_of(self, pages: Iterable[tuple[str, int]]) -> frozenset[int]:
         """The numbers of all texts of some pages, given by source and edition."""

@@ -91,11 +91,19 @@ class Scope(NamedTuple):
 
 
 @asynccontextmanager
-async def moment(conn: Connection) -> AsyncIterator[None]:
-    """All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were."""
-    await conn.execute(SQL["begin"])
+async def moment(
+    conn: Connection, slug: str | None = None, visible: Iterable[str] | None = None
+) -> AsyncIterator[dict[str, Scope]]:
+    """The sources that may be searched, by id; in each, or each that is visible, the pages with this slug, in whatever
+    folder.
+
+    All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were.
+    """
     try:
-        yield
+        async with conn.pipeline():
+            await conn.execute(SQL["begin"])
+            found = await conn.execute(SQL["scope"], _named(slug, visible), binary=True, prepare=True)
+        yield _scopes(await found.fetchall())
     except BaseException:
         with suppress(Error):  # what went wrong before says more
             await conn.rollback()
@@ -103,18 +111,17 @@ async def moment(conn: Connection) -> AsyncIterator[None]:
     await conn.commit()
 
 
-async def scope(conn: Connection, slug: str | None = None, visible: Iterable[str] | None = None) -> dict[str, Scope]:
-    """The sources that may be searched, by id; in each, or each that is visible, the pages with this slug, in whatever
-    folder.
-    """
-    found: dict[str, Scope] = {}
-    values = {
+def _named(slug: str | None, visible: Iterable[str] | None) -> dict[str, Any]:
+    return {
         "name": slug,
         "last": slug and slug.rpartition("/")[2],
         "most": MOST_NAMED,
         "visible": list(visible) if visible is not None else None,
     }
-    rows = await (await conn.execute(SQL["scope"], values, binary=True, prepare=True)).fetchall()
+
+
+def _scopes(rows: Iterable[tuple[Any, ...]]) -> dict[str, Scope]:
+    found: dict[str, Scope] = {}
     for source, federated, model, places, pending, named, segment, texts, lexemes, checksum, rule in rows:
         one = found.get(source) or found.setdefault(source, Scope(federated, model, places, pending, named, []))
         if segment is not None and rule == LEXEME_RULE:
@@ -194,11 +201,12 @@ async def nearest(
     values = {"sources": list(sources), "vector": literal(vector), "limit": limit}
     name = "nearest_of_few" if few or pages is not None else "nearest"
     ms = f"{int(within.total_seconds() * 1000)}ms"
-    await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
     if name == "nearest_of_few":
         values |= {"pages": list(pages) if pages is not None else None}
-    rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
-    return [Near(*row) for row in rows]
+    async with conn.pipeline():
+        await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
+        found = await conn.execute(of_model(SQL[name], model_id), values, binary=True)
+    return [Near(*row) for row in await found.fetchall()]
 
 
 def literal(vector: Sequence[float]) -> str:

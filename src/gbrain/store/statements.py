@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from psycopg.sql import Identifier
@@ -19,6 +19,7 @@ def statements(file: str) -> dict[str, bytes]:
     return {name: body.strip().encode() for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
+@lru_cache(maxsize=64)
 def of_model(statement: bytes, model_id: int, *, dimensions: int = 0) -> bytes:
     """The statement over the table of a model's vectors: `{vectors}` stands for it, `{index}` for its index.
 
