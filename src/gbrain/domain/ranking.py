@@ -174,7 +174,7 @@ class _Dense:
         for word, (numbers, codes) in of_words.items():
             added = self._tables[word][codes]
             np.add.at(sums, numbers, added)
-            most.append(float(added.max()))
+            most.append(float(np.maximum.reduce(added)))
         return most
 
     def _note_also(self, base: int, sums: NDArray[np.float64]) -> None:
@@ -201,7 +201,7 @@ def _pick(
             return
         numbers, _ = of_words[word]
         scores = sums[numbers]
-        at = np.flatnonzero(scores >= best.least)
+        at = (scores >= best.least).nonzero()[0]
         if among is not None:
             at = at[np.isin(numbers[at] + base, among)]
         best.add(numbers[at] + base, scores[at])
@@ -249,7 +249,7 @@ def _numbered(parts: Sequence[tuple[int, bytes]], base: int) -> tuple[NDArray[np
     numbers = np.right_shift(entries, NUMBER_SHIFT, dtype=np.intp)
     if len(parts) > 1:
         sizes = [len(data) // ENTRY_BYTES for _, data in parts]
-        numbers += np.repeat(np.array([first - base for first, _ in parts]), sizes)
+        numbers += np.array([first - base for first, _ in parts]).repeat(sizes)
     else:
         numbers += parts[0][0] - base
     return numbers, np.bitwise_and(entries, _CODE, dtype=np.intp)
