@@ -129,6 +129,7 @@ SELECT pg_advisory_xact_lock(7443005, %(model)s)
 -- The index that finds the nearest. The vectors are of length one: the inner product orders them as the cosine would.
 -- name: build_index
 CREATE INDEX IF NOT EXISTS {index} ON {vectors} USING hnsw (vector halfvec_ip_ops)
+WITH (m = 8, ef_construction = 256)
 
 -- The statistics, once it is full.
 -- name: analyze
