@@ -16,8 +16,8 @@ PIECE_BYTES = 1 << 18
 
 Encoder = Callable[[Any], bytes]
 
-_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
-_TRAILER = struct.pack("!h", -1)
+HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
+TRAILER = struct.pack("!h", -1)
 _NULL = struct.pack("!i", -1)
 _INT8, _INT4, _LENGTH, _BOOL = struct.Struct("!iq"), struct.Struct("!ii"), struct.Struct("!i"), struct.Struct("!i?")
 _FIELDS = struct.Struct("!h")
@@ -27,14 +27,14 @@ _JSONB_VERSION = b"\x01"
 
 def stream(rows: Iterable[bytes]) -> Iterator[bytes]:
     """The whole stream for these rows, in pieces."""
-    parts, size_bytes = [_HEADER], 0
+    parts, size_bytes = [HEADER], 0
     for row in rows:
         parts.append(row)
         size_bytes += len(row)
         if size_bytes >= PIECE_BYTES:
             yield b"".join(parts)
             parts, size_bytes = [], 0
-    parts.append(_TRAILER)
+    parts.append(TRAILER)
     yield b"".join(parts)
 
 

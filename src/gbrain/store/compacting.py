@@ -7,13 +7,15 @@ from array import array
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from gbrain.domain.columns import Columns, columns_of, merged, note_lengths
 from gbrain.domain.lexing import LEXEME_RULE
-from gbrain.domain.postings import checksum, merged, note_lengths, total_length
+from gbrain.domain.postings import total_length
 from gbrain.store import leases
 from gbrain.store.batch import bound
 from gbrain.store.connection import Connection
+from gbrain.store.posting_rows import copy_postings
 from gbrain.store.rows import Writer
-from gbrain.store.segments import Head, copy_postings, drop, insert, numbers, seal
+from gbrain.store.segments import Head, drop, insert, numbers, seal
 from gbrain.store.statements import statements
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ async def merge(conn: Connection, writer: Writer, segments: Sequence[Segment]) -
             total, lengths = 0, np.zeros(texts, np.uint8)
             async for words in _stretches(conn, segments, [np.array(one, np.int64) for one in renumbered]):
                 await copy_postings(conn, segment, words)
-                total += checksum(words)
+                total += words.checksum()
                 note_lengths(words, lengths)
             await seal(conn, segment, checksum=total, lexemes=total_length(lengths.tolist()))
         await bound(conn, writer.limit)
@@ -103,7 +105,7 @@ async def _renumbered(
 
 async def _stretches(
     conn: Connection, segments: Sequence[Segment], renumbered: Sequence[NDArray[np.int64]]
-) -> AsyncIterator[list[tuple[int, bytes]]]:
+) -> AsyncIterator[Columns]:
     """The words of all, in order of term, in stretches of bounded size: terms are hashes, and lie evenly."""
     number = 1 + sum(one.texts for one in segments) // _STRETCH_TEXTS
     step = (_LAST - _FIRST) // number + 1
@@ -113,6 +115,6 @@ async def _stretches(
             values = {"segment": segment.id, "first": first, "last": min(first + step - 1, _LAST)}
             rows = await (await conn.execute(SQL["postings_between"], values, binary=True)).fetchall()
             if rows:
-                parts.append((rows, mapping))
+                parts.append((columns_of(rows), mapping))
         if parts:
-            yield list(merged(parts))
+            yield merged(parts)
