@@ -68,6 +68,11 @@ def test_a_text_has_the_lexemes_of_its_parts(one: str, other: str) -> None:
     assert whole == {key: sum(part.get(key, 0) for part in parts) for key in parts[0].keys() | parts[1].keys()}
 
 
+@given(text=st.text(alphabet=st.characters(max_codepoint=127)))
+def test_a_text_in_ascii_is_split_between_all_that_is_no_letter_digit_or_underscore(text: str) -> None:
+    assert folded(text) == " ".join(re.findall("[A-Za-z0-9_]+", text)).lower()
+
+
 def test_an_identifier_is_found_however_it_is_written() -> None:
     forms = ["readFile", "read_file", "ReadFile", "READ_FILE"]
     assert len({tuple(sorted(asked(form))) for form in forms}) == 1

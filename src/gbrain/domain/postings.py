@@ -10,6 +10,7 @@ import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from struct import pack
 from typing import NamedTuple
 
 from gbrain.domain import lexing
@@ -45,7 +46,7 @@ def words_of(text: str) -> Words:
         kept = bytes(each)
     except ValueError:
         kept = bytes([min(times, 255) for times in each])
-    return Words(array("q", found).tobytes(), kept.translate(_TIMES_CODES), length_code(sum(each)))
+    return Words(pack(f"{len(found)}q", *found), kept.translate(_TIMES_CODES), length_code(sum(each)))
 
 
 def with_name(words: Words, name: str) -> Words:
