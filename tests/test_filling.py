@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -253,14 +252,11 @@ async def _keep_asking(brain: BrainCommand, found: list[tuple[int, int]], stop: 
     async with open_pool(brain.url or "", size=1, gone_after_s=20) as pool:
         while not stop.is_set():
             try:
-                async with pool.connection() as conn, search.moment(conn) as scope:
+                async with pool.connection() as conn, search.moment(conn, near=True) as scope:
                     model = (await models.in_use(conn)).active
                     assert model is not None
                     vector = [1.0] + [0.0] * (model.dimensions - 1)
-                    bound = timedelta(seconds=10)
-                    rows = await search.nearest(
-                        conn, model.id, list(scope), vector, 1000, pages=None, few=True, within=bound
-                    )
+                    rows = await search.nearest(conn, model.id, list(scope), vector, 1000, pages=None, few=True)
             except faults.GONE:
                 continue  # dropped between the two questions: a search asks once more
             found.append((model.dimensions, len(rows)))

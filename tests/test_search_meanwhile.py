@@ -8,11 +8,15 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+from psycopg.errors import AdminShutdown
+
 from gbrain.app.brain import open_brain
 from gbrain.app.searching import searching
 from gbrain.app.settings import read_settings
 from gbrain.domain.search import Asked, Mode
 from support.commands import BrainCommand
+from support.databases import ask
 from support.repositories import Repository
 
 PAGES, COLOURS = 1500, ("ochre", "teal", "mauve", "umber")
@@ -50,3 +54,21 @@ async def test_each_page_is_found_at_any_time_of_a_sync(brain: BrainCommand, tmp
             left = await searcher.search(Asked(query=before, mode=Mode.KEYWORD))
             assert not left.hits
     assert answers >= len(COLOURS) - 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_ended_the_connection_is_said(brain: BrainCommand, repository: Repository, mode: Mode) -> None:
+    served = replace(brain, environ={"GBRAIN_EMBEDDER": "local"})
+    served.add("wiki", repository.folder)
+    served.run("sync", "--all")
+    asked, url = Asked(query="guide", mode=mode), served.url or ""
+    async with open_brain(read_settings(served.env()), url, connections=1) as opened, searching(opened) as searcher:
+        before = await searcher.search(asked)
+        ask(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid()",
+        )
+        with pytest.raises(AdminShutdown, match="terminating connection due to administrator command"):
+            await searcher.search(asked)
+        assert await searcher.search(asked) == before

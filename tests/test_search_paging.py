@@ -85,8 +85,8 @@ async def test_a_segment_that_is_merged_away_in_the_midst_of_a_search_is_read_as
     moment = store.moment
 
     @asynccontextmanager
-    async def moment_and_merge(*arguments: Any) -> AsyncIterator[Any]:
-        async with moment(*arguments) as found:
+    async def moment_and_merge(*arguments: Any, **more: Any) -> AsyncIterator[Any]:
+        async with moment(*arguments, **more) as found:
             with psycopg.connect(many.url or "", autocommit=True) as other:
                 other.execute("UPDATE gbrain.segments SET id = DEFAULT")
                 other.execute("UPDATE gbrain.postings SET segment_id = (SELECT min(id) FROM gbrain.segments)")

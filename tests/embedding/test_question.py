@@ -50,10 +50,19 @@ def real_questions() -> Iterator[str]:
         yield from (line[:1000] for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
+def without_numpy(question: QuestionModel, text: str) -> list[float]:
+    numpy = sys.modules.pop("numpy")
+    try:
+        return question.vector_of(text)
+    finally:
+        sys.modules["numpy"] = numpy
+
+
 def check(question: QuestionModel, whole: StaticModel, texts: list[str]) -> None:
     rows = whole.vectors_of(texts).rows
     for text, row in zip(texts, rows, strict=True):
         found = question.vector_of(text)
+        assert found == without_numpy(question, text)
         np.testing.assert_allclose(found, row, rtol=0, atol=1e-6)
         assert math.hypot(*found) == pytest.approx(1.0 if row.any() else 0.0)
 
@@ -68,16 +77,6 @@ def test_real_lines_get_the_vectors_of_the_whole_model(question: QuestionModel, 
 @settings(max_examples=examples(300), deadline=None)
 def test_any_text_gets_the_vector_of_the_whole_model(question: QuestionModel, whole: StaticModel, text: str) -> None:
     check(question, whole, [text])
-
-
-def test_a_question_has_one_vector_whether_or_not_numpy_is_loaded(
-    question: QuestionModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_numpy = [question.vector_of(text) for text in WRITTEN]
-    monkeypatch.delitem(sys.modules, "numpy")
-    without = [question.vector_of(text) for text in WRITTEN]
-    monkeypatch.undo()
-    assert with_numpy == without
 
 
 def test_neither_numpy_nor_the_tokenizer_is_loaded_for_a_question() -> None:

@@ -123,7 +123,8 @@ class Searcher:
         self, conn: Connection, *, asked: Asked, query: Query, meant: Meant | None, notes: list[Note]
     ) -> _Answer | None:
         """The best pages, one more than are asked for; None where another model serves than that of what was meant."""
-        async with store.moment(conn, name_asked(query), asked.visible) as sources:
+        near = meant is not None
+        async with store.moment(conn, name_asked(query), asked.visible, near=near) as sources:
             self._kept.keep_only({segment_of(head) for one in sources.values() for head in one.segments})
             scope = _scope(sources, asked, query)
             if meant is not None and any(one.model_id != meant.model_id for one in scope.values()):

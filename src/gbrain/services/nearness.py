@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from gbrain.services.fitting import Fitting
 from gbrain.services.words import Index
@@ -19,7 +18,6 @@ NEAREST = 64
 
 _MOST = 20_000
 _FEW_TEXTS = 10_000
-_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,6 @@ class Nearness:
             most,
             pages=None if fitting.pages is None else [page.page_id for page in fitting.pages.values()],
             few=index.collection.texts <= _FEW_TEXTS,
-            within=_WITHIN,
         )
         cosines = [row.cosine for row in rows]
         self._floor = max(0.0, cosines[-1]) if len(rows) >= NEAREST and not self._alone else 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from psycopg import Error
@@ -20,6 +19,8 @@ MOST_NAMED = 100
 """So many pages of one name are looked at in a source: of `index` and `readme` there may be thousands."""
 
 _PIECE = 5000
+_WIDTH = 64
+"""So many vectors an index is asked for at a time, as `begin_near` has it."""
 
 
 class SegmentHead(NamedTuple):
@@ -92,17 +93,17 @@ class Scope(NamedTuple):
 
 @asynccontextmanager
 async def moment(
-    conn: Connection, slug: str | None = None, visible: Iterable[str] | None = None
+    conn: Connection, slug: str | None = None, visible: Iterable[str] | None = None, *, near: bool = False
 ) -> AsyncIterator[dict[str, Scope]]:
     """The sources that may be searched, by id; in each, or each that is visible, the pages with this slug, in whatever
     folder.
 
-    All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were.
+    All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were. Where
+    vectors are `near` to be looked for, a statement that takes over 10 s is given up.
     """
     try:
-        async with conn.pipeline():
-            await conn.execute(SQL["begin"])
-            found = await conn.execute(SQL["scope"], _named(slug, visible), binary=True, prepare=True)
+        await conn.execute(SQL["begin_near" if near else "begin"])
+        found = await conn.execute(SQL["scope"], _named(slug, visible), binary=True, prepare=True)
         yield _scopes(await found.fetchall())
     except BaseException:
         with suppress(Error):  # what went wrong before says more
@@ -192,21 +193,20 @@ async def nearest(
     *,
     pages: Sequence[int] | None,
     few: bool,
-    within: timedelta,
 ) -> list[Near]:
     """The places of these sources that are nearest to a vector of length one, nearest first; of some `pages` or of any.
+    In a moment that began for that.
 
     Where they have but `few` texts, each of them is looked at: an index over all sources would find few of theirs.
     """
     values = {"sources": list(sources), "vector": literal(vector), "limit": limit}
     name = "nearest_of_few" if few or pages is not None else "nearest"
-    ms = f"{int(within.total_seconds() * 1000)}ms"
     if name == "nearest_of_few":
         values |= {"pages": list(pages) if pages is not None else None}
-    async with conn.pipeline():
-        await conn.execute(SQL["bound_nearest"], {"width": str(max(40, min(limit, 1000))), "limit": ms})
-        found = await conn.execute(of_model(SQL[name], model_id), values, binary=True)
-    return [Near(*row) for row in await found.fetchall()]
+    elif limit > _WIDTH:
+        await conn.execute(SQL["widen"], {"width": str(min(limit, 1000))})
+    rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
+    return [Near(*row) for row in rows]
 
 
 def literal(vector: Sequence[float]) -> str:

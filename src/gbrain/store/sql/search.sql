@@ -2,6 +2,14 @@
 -- name: begin
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
+-- The same for a search by vectors: an index over them is asked for 64 at a time, and again until enough fit. What takes
+-- too long is given up.
+-- name: begin_near
+BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SET LOCAL hnsw.ef_search = 64;
+SET LOCAL hnsw.iterative_scan = strict_order;
+SET LOCAL statement_timeout = '10s'
+
 -- The sources that a search may look at: whether each is among those it looks at where none is named, the model that serves
 -- and how many of the source's texts lack its vector, its pages of a name, and its segments, by id, with the rule
 -- that each was made by. A page is of a name if its slug is that or ends in it; equal slugs are told apart behind a `~`.
@@ -82,7 +90,6 @@ WHERE v.vector IS NOT NULL
 ORDER BY v.vector <#> %(vector)s::halfvec, places.edition, places.ordinal
 LIMIT %(limit)s
 
--- How an index over vectors is asked: for so many at a time, and again until enough fit.
--- name: bound_nearest
-SELECT set_config('hnsw.ef_search', %(width)s, true), set_config('hnsw.iterative_scan', 'strict_order', true),
-       set_config('statement_timeout', %(limit)s, true)
+-- The index is asked for so many at a time from now on.
+-- name: widen
+SELECT set_config('hnsw.ef_search', %(width)s, true)
