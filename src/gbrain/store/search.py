@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from psycopg import Error
@@ -206,7 +207,7 @@ async def nearest(
     elif limit > _WIDTH:
         await conn.execute(SQL["widen"], {"width": str(min(limit, 1000))})
     rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
-    return [Near(*row) for row in rows]
+    return sorted((Near(*row) for row in rows), key=attrgetter("cosine"), reverse=True)
 
 
 def literal(vector: Sequence[float]) -> str:
