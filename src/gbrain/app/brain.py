@@ -11,8 +11,6 @@ from typing import TypeVar
 from gbrain.app.home import make_home
 from gbrain.app.settings import Settings
 from gbrain.errors import DiskFull
-from gbrain.postgres import embedded
-from gbrain.postgres.embedded import EmbeddedServer
 from gbrain.postgres.pool import Pool, connect, open_pool, unusable
 from gbrain.postgres.room import watch_room
 from gbrain.store import faults, schema
@@ -53,6 +51,8 @@ def reach_database(settings: Settings, say: Callable[[str], None]) -> Iterator[s
     if settings.database_url:
         yield settings.database_url
         return
+    from gbrain.postgres.embedded import EmbeddedServer  # what is served needs none of it
+
     with EmbeddedServer.open(settings.home, say=say) as server:
         yield server.conninfo
 
@@ -88,12 +88,17 @@ async def open_brain(settings: Settings, conninfo: str, *, connections: int) -> 
 
 def brain_exists(settings: Settings) -> bool:
     """Whether the brain's server stands: a served one is taken to."""
-    return bool(settings.database_url) or embedded.exists(settings.home)
+    if settings.database_url:
+        return True
+    from gbrain.postgres import embedded
+
+    return embedded.exists(settings.home)
 
 
 def destroy_embedded(settings: Settings) -> bool:
     """Delete the embedded brain of the home, and its mirrors; False where there was none."""
     from gbrain.git.folder import FOLDERS
+    from gbrain.postgres import embedded
 
     was_there = embedded.exists(settings.home)
     embedded.destroy(settings.home)

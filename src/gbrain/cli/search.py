@@ -96,12 +96,14 @@ def search(
 
     async def work(brain: Brain) -> Found:
         from gbrain.app.searching import searching
-        from gbrain.services import registry
 
         async with searching(brain) as searcher:
             found = await searcher.search(asked)
-        is_empty = not found.hits and not await brain.ask(registry.all_sources)
-        return replace(found, notes=(_NO_SOURCES,)) if is_empty else found
+        if found.hits:
+            return found
+        from gbrain.services import registry
+
+        return found if await brain.ask(registry.all_sources) else replace(found, notes=(_NO_SOURCES,))
 
     found = with_brain(context, work)
     if as_json:
