@@ -10,7 +10,7 @@ from functools import partial
 from gbrain.app.asking import Asker
 from gbrain.app.brain import Brain
 from gbrain.app.queueing import Queue
-from gbrain.domain.models import NONE, Model
+from gbrain.domain.models import NONE, Model, ModelState
 from gbrain.domain.query import parse
 from gbrain.domain.query_values import Query
 from gbrain.domain.search import Asked, Found, Hit, Mode, Note
@@ -115,9 +115,10 @@ class Searcher:
     async def _active(self) -> Model | None:
         if self.brain.settings.embedder == NONE:
             return None
-        from gbrain.services import models
+        from gbrain.store import models
 
-        return (await self.brain.ask(models.in_use)).active
+        found = await self.brain.ask(models.all_models)
+        return next((model for model in found if model.state is ModelState.ACTIVE), None)
 
     async def _pages(
         self, conn: Connection, *, asked: Asked, query: Query, meant: Meant | None, notes: list[Note]
