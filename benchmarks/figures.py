@@ -49,14 +49,20 @@ def line(figure: Figure) -> str:
     return f"{'met   ' if figure.is_met else 'MISSED'}  {figure.case}: {figure.measured} ({figure.target})"
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """The page of results."""
-    rows = [f"| {f.case} | {f.measured} | {f.target} | {'met' if f.is_met else '**missed**'} |" for f in figures]
-    head = "| case (whole process, start-up included) | measured, median | target | |\n|---|---|---|---|\n"
-    missed = sum(not figure.is_met for figure in figures)
+def table(figures: Sequence[Figure], before: str = "") -> str:
+    """The page of results; rows of the page `before` that were not measured again stay, each with its day."""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    lines = [line for line in before.splitlines() if line.startswith("| ") and line[2:] != _HEAD]
+    rows = {line[2:].split(" | ")[0]: line for line in lines}
+    for one in figures:
+        cells = (one.case, one.measured, one.target, "met" if one.is_met else "**missed**", today)
+        rows[one.case] = f"| {' | '.join(cells)} |"
+    missed = sum("**missed**" in row for row in rows.values())
     return (
-        f"# Results\n\nWritten by `python -m benchmarks.run --write` on {datetime.now(UTC):%Y-%m-%d}.\n\n"
-        f"Machine: {machine()}.\n\n{len(figures) - missed} targets met, {missed} missed.\n\n{head}"
-        + "\n".join(rows)
-        + "\n"
+        "# Results\n\nWritten by `python -m benchmarks.run --write`, on the days that stand beside each.\n\n"
+        f"Machine: {machine()}.\n\n{len(rows) - missed} targets met, {missed} missed.\n\n"
+        f"| {_HEAD}\n|---|---|---|---|---|\n" + "\n".join(rows.values()) + "\n"
     )
+
+
+_HEAD = "case (whole process, start-up included) | measured, median | target | | on |"

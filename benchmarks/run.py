@@ -48,7 +48,7 @@ def main() -> None:
     by_name = cases | search.BY_NAME_ALONE
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", nargs="*", default=[], help=f"any of {', '.join((*by_name, *GROUPS))}")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md too")
+    parser.add_argument("--write", action="store_true", help="write these rows to benchmarks/RESULTS.md too")
     arguments = parser.parse_args()
     figures: list[Figure] = []
     named = [case for name in arguments.case for case in GROUPS.get(name, [name])]
@@ -60,10 +60,17 @@ def main() -> None:
                 figures.append(figure)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    page = table(figures)
-    print(page)
+    results = Path(__file__).with_name("RESULTS.md")
+    print(table(figures))
     if arguments.write:
-        Path(__file__).with_name("RESULTS.md").write_text(page)
+        before, notes = _parted(results.read_text()) if named else ("", "")
+        results.write_text(table(figures, before) + notes)
+
+
+def _parted(page: str) -> tuple[str, str]:
+    """The page up to the end of its table, and what is said below."""
+    rows, _, notes = page.rpartition(" |\n")
+    return rows + " |\n", notes
 
 
 def sync_cases(work: Path) -> Iterator[Figure]:
