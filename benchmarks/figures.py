@@ -50,19 +50,28 @@ def line(figure: Figure) -> str:
 
 
 def table(figures: Sequence[Figure], before: str = "") -> str:
-    """The page of results; rows of the page `before` that were not measured again stay, each with its day."""
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    lines = [line for line in before.splitlines() if line.startswith("| ") and line[2:] != _HEAD]
-    rows = {line[2:].split(" | ")[0]: line for line in lines}
+    """The page of results; of the page `before`, what was measured on such a machine and not again stays, each row with
+    its day, and so do the notes below the table.
+    """
+    today, here = f"{datetime.now(UTC):%Y-%m-%d}", f"Machine: {machine()}."
+    lines, notes = _parted(before)
+    rows = {line[2:].split(" | ")[0]: line for line in lines if here in before}
     for one in figures:
         cells = (one.case, one.measured, one.target, "met" if one.is_met else "**missed**", today)
         rows[one.case] = f"| {' | '.join(cells)} |"
     missed = sum("**missed**" in row for row in rows.values())
     return (
         "# Results\n\nWritten by `python -m benchmarks.run --write`, on the days that stand beside each.\n\n"
-        f"Machine: {machine()}.\n\n{len(rows) - missed} targets met, {missed} missed.\n\n"
-        f"| {_HEAD}\n|---|---|---|---|---|\n" + "\n".join(rows.values()) + "\n"
+        f"{here}\n\n{len(rows) - missed} targets met, {missed} missed.\n\n"
+        f"{_HEAD}\n" + "\n".join(rows.values()) + f"\n{notes}"
     )
 
 
-_HEAD = "case (whole process, start-up included) | measured, median | target | | on |"
+_HEAD = "| case (whole process, start-up included) | measured, median | target | | on |\n|---|---|---|---|---|"
+
+
+def _parted(page: str) -> tuple[list[str], str]:
+    """The rows of a page of results, and what stands below them."""
+    _, _, rest = page.partition(f"{_HEAD}\n")
+    rows, gap, notes = rest.partition("\n\n")
+    return rows.splitlines(), gap[1:] + notes

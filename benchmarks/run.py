@@ -60,17 +60,10 @@ def main() -> None:
                 figures.append(figure)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    results = Path(__file__).with_name("RESULTS.md")
     print(table(figures))
     if arguments.write:
-        before, notes = _parted(results.read_text()) if named else ("", "")
-        results.write_text(table(figures, before) + notes)
-
-
-def _parted(page: str) -> tuple[str, str]:
-    """The page up to the end of its table, and what is said below."""
-    rows, _, notes = page.rpartition(" |\n")
-    return rows + " |\n", notes
+        results = Path(__file__).with_name("RESULTS.md")
+        results.write_text(table(figures, results.read_text() if results.exists() else ""))
 
 
 def sync_cases(work: Path) -> Iterator[Figure]:

@@ -256,7 +256,9 @@ async def _keep_asking(brain: BrainCommand, found: list[tuple[int, int]], stop: 
                     model = (await models.in_use(conn)).active
                     assert model is not None
                     vector = [1.0] + [0.0] * (model.dimensions - 1)
-                    rows = await search.nearest(conn, model.id, list(scope), vector, 1000, pages=None, few=True)
+                    rows = await search.nearest(
+                        conn, model.id, list(scope), vector, 1000, pages=None, few=True, within_s=10
+                    )
             except faults.GONE:
                 continue  # dropped between the two questions: a search asks once more
             found.append((model.dimensions, len(rows)))

@@ -12,6 +12,7 @@ from gbrain.services import models
 from gbrain.store import search, vectors
 from gbrain.store.connection import Connection
 from gbrain.store.models import build_index
+from gbrain.store.statements import of_model
 from support.commands import BrainCommand
 from support.minutes import lay_out
 
@@ -62,4 +63,7 @@ def _of_length_one(rows: NDArray[np.float64]) -> NDArray[np.float32]:
 async def _nearest(conn: Connection, model_id: int, question: NDArray[np.float32]) -> list[search.Near]:
     async with search.moment(conn, near=True):
         await conn.execute("SET LOCAL enable_sort = off")  # of so few vectors, the planner would read each
-        return await search.nearest(conn, model_id, ["few"], question.tolist(), 64, pages=None, few=False)
+        values = {"sources": ["few"], "vector": search.literal(question.tolist()), "limit": 64}
+        plan = await (await conn.execute(b"EXPLAIN " + of_model(search.SQL["nearest"], model_id), values)).fetchall()
+        assert any("Index Scan using embedding_1_nearest" in line for (line,) in plan)
+        return await search.nearest(conn, model_id, ["few"], question.tolist(), 64, pages=None, few=False, within_s=60)

@@ -15,6 +15,7 @@ from gbrain.app.brain import open_brain
 from gbrain.app.searching import searching
 from gbrain.app.settings import read_settings
 from gbrain.domain.search import Asked, Found, Mode
+from gbrain.services import nearness
 from gbrain.store import search as store
 from support.commands import BrainCommand
 from support.repositories import Repository
@@ -113,3 +114,22 @@ async def test_without_the_vectors_of_the_model_words_alone_decide_and_that_is_s
     [found] = await ask(many, Asked(query="shared word"))
     assert (found.mode, found.hits) == (Mode.KEYWORD, by_words.hits)
     assert [note.code for note in found.notes] == ["no_vector"]
+
+
+async def test_vectors_that_take_too_long_are_gone_without_and_the_connection_is_good_for_more(
+    many: BrainCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nearness, "WITHIN_S", 0.3)
+    settings, asked = read_settings(many.env()), Asked(query="shared word")
+    async with open_brain(settings, many.url or "", connections=1) as opened, searching(opened) as searcher:
+        before = await searcher.search(asked)
+        assert before.mode is Mode.HYBRID
+        with psycopg.connect(many.url or "") as other:
+            other.execute("LOCK TABLE gbrain.embedding_1")
+            found = await searcher.search(asked)
+        assert found.mode is Mode.KEYWORD
+        assert [note.message for note in found.notes] == [
+            "the nearest texts could not be looked up, and pages are found by their words alone:"
+            " the nearest vectors were not found within 0.3 s"
+        ]
+        assert await searcher.search(asked) == before

@@ -101,6 +101,13 @@ DAMAGES = [
         ("lexemes_differ",),
         path=None,
     ),
+    Damage("words_emptied", "UPDATE gbrain.postings SET entries = ''", ("lexemes_differ",), path=None),
+    Damage(
+        "words_cut",
+        "UPDATE gbrain.postings SET entries = substr(entries, 1, length(entries) - 1)",
+        ("lexemes_differ",),
+        path=None,
+    ),
     Damage("words_changed", "UPDATE gbrain.postings SET entries = entries || entries", ("lexemes_differ",), path=None),
     Damage(
         "words_of_another",

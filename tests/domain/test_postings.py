@@ -92,6 +92,12 @@ def test_a_checksum_is_that_of_the_parts_by_whichever_way_of_adding_up(texts: li
     assert columns_of(words).checksum() == columns.inverted(texts).checksum() == checksum(words)
 
 
+@given(words=st.dictionaries(TERMS, st.lists(st.binary(min_size=4, max_size=4), max_size=3).map(b"".join)))
+def test_damaged_words_add_up_to_the_same_by_whichever_way(words: dict[int, bytes]) -> None:
+    found = sorted(words.items())
+    assert columns_of(found).checksum() == checksum(found)
+
+
 def test_the_words_of_a_text_are_counted() -> None:
     words = words_of("gas gas price, and the gas")
     assert dict(zip(array("q", words.terms), words.times, strict=True)) == {

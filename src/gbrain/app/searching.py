@@ -69,7 +69,9 @@ class Searcher:
         await self._asker.close()
 
     async def _tried(self, asked: Asked, query: Query, text: str) -> _Answer:
-        """What is found. A model that no longer serves is asked for once more; what takes too long is gone without."""
+        """What is found. Where a model no longer serves, that which does is asked for once; what takes too long is gone
+        without.
+        """
         why = "the model that serves changed meanwhile, and again"
         for _ in range(_TRIES):
             meant, notes = None, list[Note]()
@@ -81,12 +83,14 @@ class Searcher:
             except (*faults.GONE, *faults.TOOK_TOO_LONG) as error:
                 if meant is None:
                     raise
-                self._model, why = None, faults.message(error)
-                continue
-            if found is not None:
-                return found
+                why = faults.message(error)
+                if isinstance(error, faults.TOOK_TOO_LONG):
+                    break
+            else:
+                if found is not None:
+                    return found
             self._model = None
-        return await self._by_words(asked, query, _unreachable(why))
+        return await self._by_words(asked, query, _not_found(why))
 
     async def _by_words(self, asked: Asked, query: Query, note: Note) -> _Answer:
         plainly = replace(asked, mode=Mode.KEYWORD)
@@ -180,6 +184,14 @@ def _unreachable(why: str) -> Note:
         code="no_vector",
         message=f"what was asked could not be embedded, and pages are found by their words alone: {why}",
         hint="see gbrain models list, and the embedder in config.toml",
+    )
+
+
+def _not_found(why: str) -> Note:
+    return Note(
+        code="no_vector",
+        message=f"the nearest texts could not be looked up, and pages are found by their words alone: {why}",
+        hint="ask again; see gbrain models list, and what keeps the database busy",
     )
 
 

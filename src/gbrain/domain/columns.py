@@ -34,10 +34,9 @@ class Columns:
         """That of `postings.checksum`."""
         import numpy as np
 
-        if not len(self.terms):
-            return 0
-        sums = np.add.reduceat(self.entries.astype(np.uint64), self.sizes.cumsum() - self.sizes)
-        sums += (self.sizes * ENTRY_BYTES).astype(np.uint64)
+        ends = self.sizes.cumsum()
+        before = np.concatenate((np.zeros(1, np.uint64), self.entries.cumsum(dtype=np.uint64)))
+        sums = before[ends] - before[ends - self.sizes] + (self.sizes * ENTRY_BYTES).astype(np.uint64)
         return int((sums * (2 * self.terms.astype(np.uint64) + np.uint64(1))).sum()) & MASK
 
 
@@ -77,7 +76,9 @@ def merged(parts: Sequence[tuple[Columns, NDArray[np.int64]]]) -> Columns:
         kept = new >= 0
         terms.append(words.terms.repeat(words.sizes)[kept])
         entries.append((new[kept] << NUMBER_SHIFT).astype(np.uint32) | words.entries[kept] & np.uint32(CODES - 1))
-    return _grouped(np.concatenate(terms), np.concatenate(entries))
+    all_terms, all_entries = np.concatenate(terms), np.concatenate(entries)
+    del terms, entries, new, kept  # of many millions, each takes as much as the result
+    return _grouped(all_terms, all_entries)
 
 
 def note_lengths(words: Columns, codes: NDArray[np.uint8]) -> None:
@@ -95,7 +96,7 @@ def _grouped(terms: NDArray[np.int64], entries: NDArray[np.uint32]) -> Columns:
     order = np.argsort(terms)
     terms = terms[order]
     is_first = np.diff(terms, prepend=~terms[:1]) != 0
-    placed = is_first.cumsum().astype(np.uint64) << np.uint64(32) | entries[order]
+    placed = is_first.cumsum(dtype=np.uint32).astype(np.uint64) << np.uint64(32) | entries[order]
     placed.sort()
     sizes = np.diff(is_first.nonzero()[0], append=len(terms))
     return Columns(terms=terms[is_first], sizes=sizes, entries=placed.astype("<u4"))

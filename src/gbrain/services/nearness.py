@@ -18,6 +18,8 @@ NEAREST = 64
 
 _MOST = 20_000
 _FEW_TEXTS = 10_000
+WITHIN_S = 10.0
+"""The nearest are gone without if they are not found within this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,9 @@ class Nearness:
         self._shares: dict[int, float] = {}
         self._floor, self._span, self._is_known = 0.0, 1.0, False
         self.bound: float | None = None
-        """What no other text's nearness is above; None where there is no other."""
+        """What no other text's nearness is above, as far as the index over vectors finds them; None where there is no
+        other.
+        """
 
     async def look(self, limit: int, index: Index, fitting: Fitting) -> Iterable[int]:
         """The numbers of those that fit among the nearest: of so many if alone, else of those that are near."""
@@ -58,6 +62,7 @@ class Nearness:
             most,
             pages=None if fitting.pages is None else [page.page_id for page in fitting.pages.values()],
             few=index.collection.texts <= _FEW_TEXTS,
+            within_s=WITHIN_S,
         )
         cosines = [row.cosine for row in rows]
         self._floor = max(0.0, cosines[-1]) if len(rows) >= NEAREST and not self._alone else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from psycopg import Error
+from psycopg.errors import QueryCanceled
 
 from gbrain.domain.lexing import LEXEME_RULE
 from gbrain.store.connection import Connection
@@ -99,8 +101,8 @@ async def moment(
     """The sources that may be searched, by id; in each, or each that is visible, the pages with this slug, in whatever
     folder.
 
-    All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were. Where
-    vectors are `near` to be looked for, a statement that takes over 10 s is given up.
+    All that is read in the block is as of one moment: segments that are merged meanwhile stay as they were. `near`: the
+    nearest vectors are asked for in it.
     """
     try:
         await conn.execute(SQL["begin_near" if near else "begin"])
@@ -194,9 +196,10 @@ async def nearest(
     *,
     pages: Sequence[int] | None,
     few: bool,
+    within_s: float,
 ) -> list[Near]:
     """The places of these sources that are nearest to a vector of length one, nearest first; of some `pages` or of any.
-    In a moment that began for that.
+    In a moment that began for that; QueryCanceled where it takes longer than `within_s`.
 
     Where they have but `few` texts, each of them is looked at: an index over all sources would find few of theirs.
     """
@@ -206,7 +209,13 @@ async def nearest(
         values |= {"pages": list(pages) if pages is not None else None}
     elif limit > _WIDTH:
         await conn.execute(SQL["widen"], {"width": str(min(limit, 1000))})
-    rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
+    try:
+        async with asyncio.timeout(within_s) as limit_s:
+            rows = await (await conn.execute(of_model(SQL[name], model_id), values, binary=True)).fetchall()
+    except TimeoutError:
+        if limit_s.expired():
+            raise QueryCanceled(f"the nearest vectors were not found within {within_s:g} s") from None
+        raise
     return sorted((Near(*row) for row in rows), key=attrgetter("cosine"), reverse=True)
 
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from gbrain.domain import columns
 from gbrain.domain.columns import Columns, columns_of
 from gbrain.domain.lexing import LEXEME_RULE
-from gbrain.domain.postings import MASK, Words, checksum, inverted, total_length
+from gbrain.domain.postings import ENTRY_BYTES, MASK, Words, checksum, inverted, total_length
 from gbrain.store.connection import Connection
 from gbrain.store.posting_rows import Postings, copy_postings
 from gbrain.store.statements import statements
@@ -95,7 +95,7 @@ async def damaged(conn: Connection, source_id: str) -> Damage:
     wrong, sound = [], set[int]()
     rows = await (await conn.execute(SQL["sums"], {"source": source_id}, binary=True)).fetchall()
     for segment, rule, kept, *said in rows:
-        if rule == LEXEME_RULE and _bytes_of(await _sum(conn, segment) + head_sum(*said)) != kept:
+        if rule == LEXEME_RULE and not await _is_as_written(conn, segment, head_sum(*said), kept):
             wrong.append(segment)
         else:
             editions = said[2]
@@ -161,9 +161,17 @@ def _inverted(texts: Sequence[Words]) -> Postings:
     return columns.inverted(texts)
 
 
-async def _sum(conn: Connection, segment: int) -> int:
+async def _is_as_written(conn: Connection, segment: int, of_head: int, kept: bytes) -> bool:
+    of_words = await _sum(conn, segment)
+    return of_words is not None and _bytes_of(of_words + of_head) == kept
+
+
+async def _sum(conn: Connection, segment: int) -> int | None:
+    """What its words come to; None where there is something among them that is no entries."""
     found = 0
     async for piece in postings(conn, segment):
+        if any(len(data) % ENTRY_BYTES for _, data in piece):
+            return None
         found += checksum(piece) if len(piece) < _PIECE else columns_of(piece).checksum()
     return found & MASK
 

@@ -3,12 +3,11 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 -- The same for a search by vectors: an index over them is asked for 64 at a time, and again until enough fit, in the order
--- in which it meets them; in strict order it leaves out what it meets too late. What takes too long is given up.
+-- in which it meets them; in strict order it leaves out what it meets too late.
 -- name: begin_near
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SET LOCAL hnsw.ef_search = 64;
-SET LOCAL hnsw.iterative_scan = relaxed_order;
-SET LOCAL statement_timeout = '10s'
+SET LOCAL hnsw.iterative_scan = relaxed_order
 
 -- The sources that a search may look at: whether each is among those it looks at where none is named, the model that serves
 -- and how many of the source's texts lack its vector, its pages of a name, and its segments, by id, with the rule
