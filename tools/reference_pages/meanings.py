@@ -108,7 +108,7 @@ NOTES = {
     "no_sources": "There are no sources yet: nothing can be found.",
     "no_model": "There is no embedding model: pages are found by their words alone.",
     "vectors_incomplete": "Some texts have no vector yet: they are found by their words alone.",
-    "no_vector": "What was asked could not be embedded, or the nearest texts not be looked up: pages are found by their words alone.",
+    "no_vector": "What was asked could not be embedded, or the nearest not be found: pages are found by words alone.",
     "no_words": "Nothing of what was asked can be looked up by words.",
     "index_outdated": "Some sources were indexed by another version: what was not synced since is not found.",
 }
