@@ -134,12 +134,12 @@ async def test_a_source_of_others_costs_what_one_costs_that_there_is_not(
     brain: BrainCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same statements, each with as many rows: how long an answer takes tells nothing either."""
-    asked = list[tuple[object, Any]]()
+    asked = list[tuple[object, int]]()
     execute = AsyncConnection.execute
 
     async def recorded(self: Any, statement: Any, *arguments: Any, **more: Any) -> Any:
         cursor = await execute(self, statement, *arguments, **more)
-        asked.append((statement, cursor))  # in a pipeline, its rows are counted later
+        asked.append((statement, cursor.rowcount))
         return cursor
 
     monkeypatch.setattr(AsyncConnection, "execute", recorded)
@@ -152,7 +152,7 @@ async def test_a_source_of_others_costs_what_one_costs_that_there_is_not(
                 asked.clear()
                 with suppress(GbrainError, ToolError):
                     await TOOLS[tool].answer(Call(searcher=searcher, access=access, arguments=arguments))
-                return [(statement, cursor.rowcount) for statement, cursor in asked]
+                return list(asked)
 
         await cost("list_sources", {})
         async with opened.pool.connection() as conn, moment(conn, "readme", access.sources) as named:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,6 @@ class Columns:
     sizes: NDArray[np.int64]
     entries: NDArray[np.uint32]
     """Little-endian."""
-
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """Each term with its entries."""
-        data = self.entries.tobytes()
-        ends = self.sizes.cumsum() * ENTRY_BYTES
-        for term, size, end in zip(self.terms.tolist(), self.sizes.tolist(), ends.tolist(), strict=True):
-            yield term, data[end - size * ENTRY_BYTES : end]
 
     def checksum(self) -> int:
         """That of `postings.checksum`."""
